@@ -1,0 +1,3 @@
+//! The local ECS engine: Amazon's wire protocols in front of `longshore-ecs`, and real runtimes behind it.
+
+pub mod runtime;
