@@ -108,6 +108,11 @@ impl Resource {
 
     /// A STRINGSET resource.
     pub fn set(name: &str, values: Vec<String>) -> Self {
-        Self { name: name.into(), kind: "STRINGSET".into(), string_set_value: Some(values), ..Self::default() }
+        Self {
+            name: name.into(),
+            kind: "STRINGSET".into(),
+            string_set_value: Some(values),
+            ..Self::default()
+        }
     }
 }

@@ -38,7 +38,10 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what a far date should do")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates, which is what a far date should do"
+        )]
         Ok(Self((seconds * 1000.0).round() as i64))
     }
 }
