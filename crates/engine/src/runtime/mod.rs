@@ -3,6 +3,8 @@
 //! A runtime decides nothing about tasks: order, deadlines, restarts and health policy are `ecs`'s. It never waits
 //! for a container to end inside a call; an end is reported through [`Reports`].
 
+pub mod lines;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
