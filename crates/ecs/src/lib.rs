@@ -1,4 +1,76 @@
-//! Amazon's side as a value: an ECS cluster that changes only by being told what happened, and when.
+//! Amazon's side as a value: ECS in one account and region, which changes only by being told what happened, and when.
+//!
+//! [`step`] is the one way in. What it changed is asked for with [`Cloud::take_changes`] and must be stored before what
+//! it asks for ([`Cloud::take_effects`]) is carried out and before its answer is given.
 
+use longshore_model::Timestamp;
+
+pub mod api;
+pub mod attribute;
+mod cloud;
+pub mod cluster;
+pub mod definition;
+pub mod expression;
 pub mod fault;
+pub mod instance;
+mod life;
+mod page;
+pub mod placement;
 pub mod random;
+mod recovery;
+pub mod register;
+mod rows;
+pub mod run;
+pub mod setting;
+pub mod tag;
+pub mod task;
+mod token;
+
+pub use api::{Answer, Caller, Request};
+pub use cloud::{Cloud, ContainerRef, Effect, Key};
+pub use life::Report;
+pub use recovery::{Launch, LostReason, Surviving};
+pub use rows::{RowError, kind};
+
+use fault::Fault;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Somebody called the API.
+    Call {
+        /// What is asked.
+        request: Box<Request>,
+        /// Who asks.
+        caller: Caller,
+        /// How large the request's JSON was, in bytes.
+        size_bytes: usize,
+    },
+    /// Something is known of a task as a whole.
+    Task(String, Report),
+    /// Something is known of a container.
+    Container(ContainerRef, Report),
+    /// The time that [`Cloud::next_wake`] named has come.
+    Tick,
+}
+
+/// Tells the cloud what happened. Only a call has an answer.
+pub fn step(cloud: &mut Cloud, event: Event, now: Timestamp) -> Option<Result<Answer, Fault>> {
+    match event {
+        Event::Call { request, caller, size_bytes } => {
+            Some(cloud.handle(*request, &api::Call { caller: &caller, now, size_bytes }))
+        }
+        Event::Task(id, report) => {
+            cloud.task_report(&id, report, now);
+            None
+        }
+        Event::Container(of, report) => {
+            cloud.container_report(&of, report, now);
+            None
+        }
+        Event::Tick => {
+            cloud.tick(now);
+            None
+        }
+    }
+}

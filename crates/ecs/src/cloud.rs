@@ -1,0 +1,138 @@
+//! The value that everything here works on: all of ECS in one account and region.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use longshore_model::Timestamp;
+use longshore_model::arn::Scope;
+use longshore_model::instance::ContainerInstance;
+use longshore_model::task::Task;
+
+use crate::cluster::Cluster;
+use crate::definition::Family;
+use crate::instance::Instance;
+use crate::random::Random;
+use crate::setting::Settings;
+use crate::task::TaskEntry;
+use crate::token::TokenUse;
+
+/// All of ECS in one account and region.
+#[derive(Debug)]
+pub struct Cloud {
+    pub(crate) scope: Scope,
+    pub(crate) random: Random,
+    pub(crate) clusters: BTreeMap<String, Cluster>,
+    pub(crate) families: BTreeMap<String, Family>,
+    pub(crate) instances: BTreeMap<String, Instance>,
+    pub(crate) tasks: BTreeMap<String, TaskEntry>,
+    /// The ids of a cluster's tasks, for listing without looking at other clusters.
+    pub(crate) tasks_of_cluster: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) tokens: BTreeMap<(String, String), TokenUse>,
+    pub(crate) settings: Settings,
+    /// When which task wants to be looked at again.
+    pub(crate) timers: BTreeSet<(Timestamp, String)>,
+    effects: Vec<Effect>,
+    changed: BTreeSet<Key>,
+}
+
+/// What the world outside has to do because of a step.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Make ready what the task's containers share; answered by [`crate::life::Report::Prepared`] or `PrepareFailed`.
+    Prepare(String),
+    /// Start a container; answered by `Started` or `StartFailed`, and in the end by `Exited`.
+    Start(ContainerRef),
+    /// Send a container its stop signal.
+    Terminate(ContainerRef),
+    /// Kill a container.
+    Kill(ContainerRef),
+    /// Run a container's health check; answered by `Checked`.
+    Check(ContainerRef),
+    /// Give back what the task's containers shared: all have ended.
+    Release(String),
+    /// Tell the subscribers that a task changed.
+    TaskChanged(Arc<Task>),
+    /// Tell the subscribers that a container instance changed.
+    InstanceChanged(Box<ContainerInstance>),
+}
+
+/// One start of one container of a task.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContainerRef {
+    /// The task's id.
+    pub task: String,
+    /// The container's name.
+    pub container: String,
+    /// Counts its starts from 0.
+    pub attempt: u32,
+}
+
+/// A part of the value that is stored by itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// A cluster, by name.
+    Cluster(String),
+    /// A family, by name: its highest revision ever.
+    Family(String),
+    /// A revision.
+    Definition(String, u32),
+    /// A container instance, by id.
+    Instance(String),
+    /// A task, by id.
+    Task(String),
+    /// A client token, by cluster and token.
+    Token(String, String),
+    /// The account settings.
+    Settings,
+}
+
+impl Cloud {
+    /// An empty one. `seed` must differ from start to start, or ids would repeat.
+    #[must_use]
+    pub fn new(scope: Scope, seed: u64) -> Self {
+        Self {
+            scope,
+            random: Random::seeded(seed),
+            clusters: BTreeMap::new(),
+            families: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            tasks_of_cluster: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            settings: Settings::default(),
+            timers: BTreeSet::new(),
+            effects: Vec::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Account and region.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// When [`crate::Event::Tick`] is due next.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// What the last steps asked for, in order; the caller must carry it out once the changes are stored.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What the last steps changed: to be stored (see [`Cloud::row`]) before anything is answered or carried out.
+    pub fn take_changes(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub(crate) fn emit(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(crate) fn touch(&mut self, key: Key) {
+        self.changed.insert(key);
+    }
+}

@@ -1,0 +1,152 @@
+//! After a restart: which tasks go on, which are started again, and which are lost.
+
+use std::collections::BTreeSet;
+
+use longshore_model::Timestamp;
+use longshore_model::task::{DesiredStatus, LastStatus, StopCode};
+
+use crate::cloud::{Cloud, ContainerRef, Effect, Key};
+use crate::life::reference;
+use crate::task::{Stage, is_over};
+
+/// The containers that the runtime still has.
+#[derive(Debug, Clone, Default)]
+pub struct Surviving(pub BTreeSet<ContainerRef>);
+
+/// Why what ran is gone, in the words of `stoppedReason`.
+#[derive(Debug, Clone)]
+pub struct LostReason(pub String);
+
+impl Cloud {
+    /// The containers that should exist: those that were asked to start and were not seen to end.
+    #[must_use]
+    pub fn expected_containers(&self) -> Vec<ContainerRef> {
+        let running = self.tasks.iter().filter(|(_, entry)| !is_over(entry));
+        running
+            .flat_map(|(id, entry)| {
+                let up = entry.runs.iter().enumerate();
+                let up = up.filter(|(_, run)| {
+                    matches!(run.stage, Stage::Starting | Stage::Running | Stage::Terminating)
+                });
+                up.map(move |(index, _)| reference(id, entry, index))
+            })
+            .collect()
+    }
+
+    /// Takes up every unfinished task after a restart.
+    ///
+    /// A task of which nothing had started is prepared again: it was promised. A task of which everything that ran
+    /// survives goes on. A task that lost a running container is stopped with the honest reason.
+    pub fn recover(&mut self, surviving: &Surviving, reason: &LostReason, now: Timestamp) {
+        let ids: Vec<String> =
+            self.tasks.iter().filter(|(_, entry)| !is_over(entry)).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.recover_task(&id, surviving, reason, now);
+        }
+    }
+
+    fn recover_task(&mut self, id: &str, surviving: &Surviving, reason: &LostReason, now: Timestamp) {
+        let Some(entry) = self.tasks.get_mut(id) else { return };
+        let mut lost = false;
+        let mut survivors = false;
+        let references: Vec<_> = (0..entry.runs.len()).map(|index| reference(id, entry, index)).collect();
+        for (index, of) in references.iter().enumerate() {
+            let alive = surviving.0.contains(of);
+            survivors |= alive;
+            let run = &mut entry.runs[index];
+            match run.stage {
+                Stage::Starting if !alive => run.stage = Stage::Waiting,
+                // Its start's answer was lost; that it is there is the answer.
+                Stage::Starting => run.stage = Stage::Running,
+                Stage::Running | Stage::Terminating if !alive => lost = true,
+                Stage::Waiting | Stage::Running | Stage::Terminating | Stage::Ended => {}
+            }
+            if run.stage == Stage::Running && run.check_at.is_none() {
+                let check = entry.definition.spec.container_definitions[index].health_check.as_ref();
+                run.check_at = check.map(|_| now);
+            }
+        }
+        self.touch(Key::Task(id.to_owned()));
+        if lost {
+            self.lose(id, &references, surviving, reason, now);
+            return;
+        }
+        self.mark_running(id, &references, surviving, now);
+        if survivors || self.has_begun(id) {
+            self.advance(id, now);
+        } else if let Some(entry) = self.tasks.get_mut(id) {
+            entry.prepared = false;
+            self.emit(Effect::Prepare(id.to_owned()));
+            self.advance(id, now);
+        }
+    }
+
+    fn has_begun(&self, id: &str) -> bool {
+        self.tasks.get(id).is_some_and(|entry| entry.runs.iter().any(|run| run.stage != Stage::Waiting))
+    }
+
+    fn mark_running(&mut self, id: &str, references: &[ContainerRef], surviving: &Surviving, now: Timestamp) {
+        for (index, of) in references.iter().enumerate().filter(|(_, of)| surviving.0.contains(of)) {
+            let Some(entry) = self.tasks.get_mut(&of.task) else { return };
+            entry.runs[index].started_at.get_or_insert(now);
+            self.change_task(id, |task| task.containers[index].last_status = LastStatus::Running);
+        }
+    }
+
+    fn lose(
+        &mut self,
+        id: &str,
+        references: &[ContainerRef],
+        surviving: &Surviving,
+        reason: &LostReason,
+        now: Timestamp,
+    ) {
+        for (index, of) in references.iter().enumerate() {
+            let Some(entry) = self.tasks.get_mut(id) else { return };
+            if entry.runs[index].stage == Stage::Ended || surviving.0.contains(of) {
+                continue;
+            }
+            let ran = matches!(entry.runs[index].stage, Stage::Running | Stage::Terminating);
+            entry.runs[index].stage = Stage::Ended;
+            entry.runs[index].kill_at = None;
+            self.change_task(id, |task| {
+                let container = &mut task.containers[index];
+                container.last_status = LastStatus::Stopped;
+                if ran {
+                    container.reason = Some(reason.0.clone());
+                }
+            });
+        }
+        let stopping = self.tasks.get(id).is_some_and(|it| it.view.desired_status == DesiredStatus::Stopped);
+        if stopping {
+            self.advance(id, now);
+        } else {
+            self.stop(id, StopCode::TerminationNotice, reason.0.clone(), now);
+        }
+    }
+
+    /// What the host needs to know of a task to prepare it and to start its containers.
+    #[must_use]
+    pub fn launch(&self, id: &str) -> Option<Launch<'_>> {
+        let entry = self.tasks.get(id)?;
+        Some(Launch {
+            cluster: &entry.cluster,
+            definition: &entry.definition,
+            task: &entry.view,
+            on_fargate: entry.instance.is_none(),
+        })
+    }
+}
+
+/// What the host needs to know of a task.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch<'a> {
+    /// The cluster's name.
+    pub cluster: &'a str,
+    /// The revision with the overrides applied.
+    pub definition: &'a std::sync::Arc<longshore_model::task_definition::TaskDefinition>,
+    /// The task as DescribeTasks shows it.
+    pub task: &'a std::sync::Arc<longshore_model::task::Task>,
+    /// Whether it runs on Fargate, where the task's size is a cap.
+    pub on_fargate: bool,
+}

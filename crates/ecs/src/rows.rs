@@ -1,0 +1,183 @@
+//! How the value is stored: part by part, each as JSON, and put together again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{Cloud, Key};
+use crate::cluster::Cluster;
+use crate::definition::Revision;
+use crate::instance::{Instance, slot};
+use crate::run;
+use crate::setting::Settings;
+use crate::task::{TaskEntry, is_over};
+use crate::token::TokenUse;
+
+/// A stored part that cannot be read.
+#[derive(Debug)]
+pub struct RowError {
+    /// What sort.
+    pub kind: String,
+    /// Which.
+    pub id: String,
+    /// Why.
+    pub cause: serde_json::Error,
+}
+
+impl std::fmt::Display for RowError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot read the stored {} `{}`", self.kind, self.id)
+    }
+}
+
+impl std::error::Error for RowError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+/// The sorts of stored parts.
+pub mod kind {
+    /// A cluster.
+    pub const CLUSTER: &str = "cluster";
+    /// A family's highest revision.
+    pub const FAMILY: &str = "family";
+    /// A revision.
+    pub const DEFINITION: &str = "task-definition";
+    /// A container instance.
+    pub const INSTANCE: &str = "container-instance";
+    /// A task.
+    pub const TASK: &str = "task";
+    /// A client token.
+    pub const TOKEN: &str = "client-token";
+    /// The account settings.
+    pub const SETTINGS: &str = "account-settings";
+    /// All of them.
+    pub const ALL: [&str; 7] = [CLUSTER, FAMILY, DEFINITION, INSTANCE, TASK, TOKEN, SETTINGS];
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenRow {
+    cluster: String,
+    token: String,
+    #[serde(flatten)]
+    token_use: TokenUse,
+}
+
+impl Key {
+    /// The sort and the id under which the part is stored.
+    #[must_use]
+    pub fn row_key(&self) -> (&'static str, String) {
+        match self {
+            Self::Cluster(name) => (kind::CLUSTER, name.clone()),
+            Self::Family(name) => (kind::FAMILY, name.clone()),
+            Self::Definition(family, revision) => (kind::DEFINITION, format!("{family}:{revision}")),
+            Self::Instance(id) => (kind::INSTANCE, id.clone()),
+            Self::Task(id) => (kind::TASK, id.clone()),
+            Self::Token(cluster, token) => (kind::TOKEN, format!("{cluster} {token}")),
+            Self::Settings => (kind::SETTINGS, String::new()),
+        }
+    }
+}
+
+impl Cloud {
+    /// The part as JSON; `None` when it is gone and its row with it.
+    #[must_use]
+    pub fn row(&self, key: &Key) -> Option<String> {
+        fn json(value: &impl Serialize) -> Option<String> {
+            serde_json::to_string(value).ok()
+        }
+        match key {
+            Key::Cluster(name) => json(self.clusters.get(name)?),
+            Key::Family(name) => json(&self.families.get(name)?.latest),
+            Key::Definition(family, revision) => json(self.families.get(family)?.revisions.get(revision)?),
+            Key::Instance(id) => json(self.instances.get(id)?),
+            Key::Task(id) => json(self.tasks.get(id)?),
+            Key::Token(cluster, token) => {
+                let token_use = self.tokens.get(&(cluster.clone(), token.clone()))?.clone();
+                json(&TokenRow { cluster: cluster.clone(), token: token.clone(), token_use })
+            }
+            Key::Settings => json(&self.settings),
+        }
+    }
+
+    /// Takes in a stored part. [`Cloud::link`] must follow the last one.
+    ///
+    /// # Errors
+    /// When the row is not what this version writes.
+    pub fn restore(&mut self, row_kind: &str, id: &str, body: &str) -> Result<(), RowError> {
+        self.read_row(row_kind, id, body).map_err(|cause| RowError {
+            kind: row_kind.to_owned(),
+            id: id.to_owned(),
+            cause,
+        })
+    }
+
+    fn read_row(&mut self, row_kind: &str, id: &str, body: &str) -> Result<(), serde_json::Error> {
+        match row_kind {
+            kind::CLUSTER => {
+                let cluster: Cluster = serde_json::from_str(body)?;
+                self.clusters.insert(cluster.name.clone(), cluster);
+            }
+            kind::FAMILY => {
+                self.families.entry(id.to_owned()).or_default().latest = serde_json::from_str(body)?;
+            }
+            kind::DEFINITION => {
+                let revision: Revision = serde_json::from_str(body)?;
+                let (name, number) = (revision.definition.spec.family.clone(), revision.definition.revision);
+                self.families.entry(name).or_default().revisions.insert(number, revision);
+            }
+            kind::INSTANCE => {
+                let instance: Instance = serde_json::from_str(body)?;
+                self.instances.insert(instance.id.clone(), instance);
+            }
+            kind::TASK => {
+                let entry: TaskEntry = serde_json::from_str(body)?;
+                self.tasks_of_cluster.entry(entry.cluster.clone()).or_default().insert(id.to_owned());
+                self.tasks.insert(id.to_owned(), entry);
+            }
+            kind::TOKEN => {
+                let row: TokenRow = serde_json::from_str(body)?;
+                self.tokens.insert((row.cluster, row.token), row.token_use);
+            }
+            kind::SETTINGS => self.settings = serde_json::from_str::<Settings>(body)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Ties the restored parts together: tasks to their definitions, instances to their clusters, and what the tasks
+    /// hold to the instances.
+    pub fn link(&mut self) {
+        for instance in self.instances.values().filter(|instance| instance.is_registered()) {
+            if let Some(cluster) = self.clusters.get_mut(&instance.cluster) {
+                cluster.slots.insert(slot(instance));
+            }
+        }
+        let ids: Vec<String> = self.tasks.keys().cloned().collect();
+        for id in ids {
+            self.link_task(&id);
+            self.set_timer(&id);
+        }
+    }
+
+    fn link_task(&mut self, id: &str) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        let arn = entry.view.task_definition_arn.clone();
+        let definition = self.revision(&arn).ok().flatten().map(|revision| Arc::clone(&revision.definition));
+        let Some(entry) = self.tasks.get_mut(id) else { return };
+        entry.wake = None;
+        if let Some(definition) = definition {
+            entry.definition = Arc::new(run::effective(&definition, &entry.view.overrides));
+        }
+        let status = entry.view.last_status;
+        let (Some(instance), cluster) = (entry.instance.clone(), entry.cluster.clone()) else { return };
+        if entry.holds_resources {
+            let ask = run::held(entry);
+            self.take_resources(&cluster, &instance, &ask);
+        }
+        if !self.tasks.get(id).is_none_or(is_over) {
+            self.count_task(&instance, None, status);
+        }
+    }
+}
