@@ -27,6 +27,11 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
+/// The 12 digits of an AWS account.
+pub(super) fn is_account(account: &str) -> bool {
+    account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// An absent value, or one of the words.
 pub(super) fn one_of(value: Option<&str>, member: &str, words: &[&str]) -> Checked {
     match value {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use longshore_model::container_definition::{ContainerDefinition, EnvironmentFile, Secret};
 
-use super::checks::{Checked, each, not_blank, one_of, refuse_if};
+use super::checks::{Checked, each, is_account, not_blank, one_of, refuse_if};
 
 const MAX_ENVIRONMENT_FILES: usize = 10;
 
@@ -63,13 +63,12 @@ fn is_secret_arn(arn: &str) -> bool {
     let ["arn", partition, service, region, account, resource] = parts[..] else { return false };
     let is_region =
         !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let names_something = match service {
         "secretsmanager" => resource.strip_prefix("secret:").is_some_and(|name| !name.is_empty()),
         "ssm" => resource.strip_prefix("parameter/").is_some_and(is_parameter),
         _ => false,
     };
-    partition.starts_with("aws") && is_region && is_account && names_something
+    partition.starts_with("aws") && is_region && is_account(account) && names_something
 }
 
 /// A parameter's name or path, maybe with `:VERSION` or `:LABEL`.

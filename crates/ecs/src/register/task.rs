@@ -2,7 +2,7 @@
 
 use longshore_model::task_definition::TaskSpec;
 
-use super::checks::{Checked, each, is_name, one_of, refuse, refuse_if};
+use super::checks::{Checked, each, is_account, is_name, one_of, refuse, refuse_if};
 use crate::placement::definition_constraints;
 
 const PID_MODES: &[&str] = &["task", "host"];
@@ -81,8 +81,4 @@ fn is_role(role: &str) -> bool {
     };
     let name = path.rsplit('/').next().unwrap_or_default();
     !name.is_empty() && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte))
-}
-
-fn is_account(account: &str) -> bool {
-    account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{must_register, on_ec2, on_fargate, try_register, with};
+use super::support::{must_register, on_ec2, on_fargate, try_register, with};
 
 fn described(definition: &Value) -> Value {
     serde_json::to_value(must_register(definition).spec).expect("a definition can be written")
