@@ -151,9 +151,10 @@ pub fn fits(slot: &Slot, ask: &Ask) -> Result<(), Reason> {
 
 /// The first acceptable instance in the order of the strategies.
 fn best(slots: &Slots, ask: &Ask, random: &mut Random) -> Option<usize> {
-    let mut ranks = slots.ranks(&ask.group, ask.strategy.first());
+    let strategy = effective(&ask.strategy);
+    let mut ranks = slots.ranks(&ask.group, strategy.first());
     slots.exclude(ask, &mut ranks);
-    let rest = ask.strategy.get(1..).unwrap_or_default();
+    let rest = strategy.get(1..).unwrap_or_default();
     in_order(ranks.iter().copied().zip(0..), |equals| best_of(slots, ask, equals, rest, random))
 }
 
@@ -165,14 +166,18 @@ fn best_of(
     strategy: &[Strategy],
     random: &mut Random,
 ) -> Option<usize> {
-    let (first, rest) = match strategy.split_first() {
-        None | Some((Strategy::Random, _)) => return any(slots, ask, candidates, random),
-        Some((first, rest)) => (first, rest),
+    let Some((first, rest)) = strategy.split_first() else {
+        return any(slots, ask, candidates, random);
     };
     let ranks = slots.ranks(&ask.group, Some(first));
     let rank = |index: u32| ranks.get(index as usize).copied().unwrap_or(NO_RANK);
     let ranked = candidates.iter().map(|index| (rank(*index), *index));
     in_order(ranked, |equals| best_of(slots, ask, equals, rest, random))
+}
+
+/// The strategies that have a say: a random choice leaves nothing to those behind it.
+fn effective(strategy: &[Strategy]) -> &[Strategy] {
+    strategy.split(|one| *one == Strategy::Random).next().unwrap_or_default()
 }
 
 /// How many times the least of the rest is looked for before the rest is sorted: as a rule one of the first accepts,
@@ -240,12 +245,11 @@ fn able(slot: &Slot, ask: &Ask) -> Result<(), Reason> {
 }
 
 fn spreadable(slot: &Slot, strategy: &[Strategy]) -> Result<(), Reason> {
-    let mut effective = strategy.iter().take_while(|one| **one != Strategy::Random);
     let has = |one: &Strategy| match one {
         Strategy::SpreadAttribute(name) => slot.attributes.contains_key(name),
         _ => true,
     };
-    if effective.all(has) { Ok(()) } else { Err(Reason::Attribute) }
+    if effective(strategy).iter().all(has) { Ok(()) } else { Err(Reason::Attribute) }
 }
 
 fn satisfied(slot: &Slot, group: &str, constraint: &Constraint) -> Result<(), Reason> {

@@ -192,6 +192,19 @@ fn an_index_is_an_instances_own_until_it_leaves() {
 }
 
 #[test]
+fn an_instance_that_left_is_forgotten_by_its_zone() {
+    let mut cluster = cluster([slot("a", "zone-z", 10, 10), slot("b", "zone-z", 10, 10)]);
+    cluster.remove(0);
+    let mut next = slot("c", "zone-m", 10, 10);
+    next.groups.insert("family:web".into(), 5);
+    assert_eq!(cluster.insert(next), 0);
+    let ask = Ask { strategy: vec![Strategy::SpreadAttribute("ecs.availability-zone".into())], ..ask(1, 1) };
+    for seed in 0..20 {
+        assert_eq!(place(&cluster, &ask, &mut Random::seeded(seed)), Ok(1));
+    }
+}
+
+#[test]
 fn a_change_is_seen_by_the_next_placement() {
     let mut cluster = cluster([slot("a", "1a", 10, 10), slot("b", "1b", 10, 10)]);
     let zones = Ask { strategy: vec![Strategy::SpreadAttribute("rack".into())], ..ask(1, 1) };
