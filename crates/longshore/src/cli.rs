@@ -1,0 +1,51 @@
+//! The command line as a whole. Each verb has its own file in `commands`.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completions, man, run};
+
+const EXAMPLES: &str = "\
+Examples:
+  longshore run migrate                     the latest revision of family `migrate`, on cluster `default`
+  longshore run task.json -- ./job --once   register a file and run it with another command
+  longshore run --help                      all that `run` can do
+
+Region, credentials and endpoint come from where every AWS tool takes them: AWS_PROFILE, AWS_REGION,
+AWS_ENDPOINT_URL, SSO, roles.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage; `run` exits with the container's own code.";
+
+/// The dock crew for Amazon ECS: runs tasks, on AWS and on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Box<run::Arguments>),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_says_what_it_does_and_shows_an_example() {
+        for verb in Cli::command().get_subcommands() {
+            assert!(verb.get_about().is_some(), "{} has no description", verb.get_name());
+            assert!(verb.get_after_help().is_some(), "{} has no example", verb.get_name());
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! One file per verb.
+
+pub(crate) mod completions;
+pub(crate) mod man;
+pub(crate) mod run;
+
+use std::future::Future;
+
+use anyhow::{Context, Result};
+
+use crate::cli::Command;
+
+/// Runs the verb and gives back the exit code of the process.
+pub(crate) fn execute(command: Command) -> Result<u8> {
+    match command {
+        Command::Run(arguments) => block_on(run::execute(*arguments)),
+        Command::Completions(arguments) => completions::execute(&arguments),
+        Command::Man(arguments) => man::execute(&arguments),
+    }
+}
+
+fn block_on<T>(verb: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let end = runtime.block_on(verb);
+    // A verb that is left early, as on a second Ctrl-C, does not wait for calls that are under way.
+    runtime.shutdown_background();
+    end
+}

@@ -1,0 +1,153 @@
+//! What the user sees during a run: log lines as data, everything else as talk.
+//!
+//! On a terminal, talk is one live line; elsewhere it is a plain line for each change.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use longshore_aws::LogLine;
+
+use super::explain::waiting_for;
+use crate::terminal::{self, Style};
+
+/// How often the live line shows the time that passed.
+const LIVE_TICK: Duration = Duration::from_millis(250);
+
+/// Where log lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// They are the data.
+    ToStdout,
+    /// The data is the result document.
+    ToStderr,
+}
+
+/// The user's view of one run.
+pub(crate) struct Show {
+    lines: Lines,
+    colours: bool,
+    live: Option<ProgressBar>,
+    lines_shown: u64,
+}
+
+impl Show {
+    pub(crate) fn new(lines: Lines) -> Self {
+        let colours = match lines {
+            Lines::ToStdout => terminal::colours(&io::stdout()),
+            Lines::ToStderr => terminal::colours(&io::stderr()),
+        };
+        Self { lines, colours, live: io::stderr().is_terminal().then(live_line), lines_shown: 0 }
+    }
+
+    /// Whether any log line was shown.
+    pub(crate) const fn has_lines(&self) -> bool {
+        self.lines_shown > 0
+    }
+
+    /// Shows log lines. `label` names their container where there is a choice, `position` gives it its colour.
+    pub(crate) fn lines(
+        &mut self,
+        label: Option<&str>,
+        position: usize,
+        lines: &[LogLine],
+    ) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let label =
+            label.map(|label| if self.colours { terminal::coloured(label, position) } else { label.into() });
+        let text = render(label.as_deref(), lines);
+        self.lines_shown += u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        self.undisturbed(|| match self.lines {
+            Lines::ToStdout => terminal::data(text.as_bytes()),
+            Lines::ToStderr => {
+                terminal::talk(text.trim_end_matches('\n'), Style::Plain);
+                Ok(())
+            }
+        })
+    }
+
+    /// Shows where a task is. Called when it changed.
+    pub(crate) fn state(&self, task: &str, last_status: &str, elapsed: Duration) {
+        match &self.live {
+            Some(live) => {
+                live.set_message(format!("task {task} {last_status}: {}", waiting_for(last_status)))
+            }
+            None => {
+                terminal::talk(&format!("task {task}: {last_status} ({} s)", elapsed.as_secs()), Style::Plain)
+            }
+        }
+    }
+
+    /// Shows how several tasks are doing. Called when it changed.
+    pub(crate) fn states(&self, counted: &str, elapsed: Duration) {
+        match &self.live {
+            Some(live) => live.set_message(counted.to_owned()),
+            None => terminal::talk(&format!("tasks: {counted} ({} s)", elapsed.as_secs()), Style::Plain),
+        }
+    }
+
+    /// Says something that stays.
+    pub(crate) fn say(&self, line: &str) {
+        self.undisturbed(|| terminal::talk(line, Style::Plain));
+    }
+
+    /// Says something that the user should not miss.
+    pub(crate) fn warn(&self, line: &str) {
+        self.undisturbed(|| terminal::talk(&format!("warning: {line}"), Style::Warning));
+    }
+
+    /// Takes the live line away.
+    pub(crate) fn finish(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.finish_and_clear();
+        }
+    }
+
+    fn undisturbed<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.live {
+            Some(live) => live.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+fn live_line() -> ProgressBar {
+    let live = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        live.set_style(style);
+    }
+    live.enable_steady_tick(LIVE_TICK);
+    live
+}
+
+/// One line of text for each line of each message: with awslogs-multiline-pattern a message has several.
+fn render(label: Option<&str>, lines: &[LogLine]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let message = line.message.strip_suffix('\n').unwrap_or(&line.message);
+        for part in message.split('\n') {
+            if let Some(label) = label {
+                text.push_str(label);
+                text.push_str(" | ");
+            }
+            text.push_str(part);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_its_label() {
+        let line = |message: &str| LogLine { message: message.into(), ..LogLine::default() };
+        let lines = [line("one"), line("two\n  of it\n"), line("")];
+        assert_eq!(render(None, &lines), "one\ntwo\n  of it\n\n");
+        assert_eq!(render(Some("app"), &lines), "app | one\napp | two\napp |   of it\napp | \n");
+    }
+}
