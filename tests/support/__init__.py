@@ -1,0 +1,1 @@
+"""What the tests share: engines, clients, task definitions, and waiting for a condition."""

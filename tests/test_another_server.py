@@ -1,0 +1,87 @@
+"""`longshore run` against a server that nobody here wrote: it must not depend on our engine's own ways."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from support import program
+from support.definitions import container, fargate_definition
+from support.wait import until
+
+
+@pytest.fixture
+def moto(tmp_path):
+    """The environment for a client of moto's server."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [Path(sys.executable).parent / "moto_server", "--host", "127.0.0.1", "--port", str(port)],
+        env=program.bare_environment(tmp_path / "server"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: answers(port), "moto's server to answer")
+    yield program.bare_environment(tmp_path / "home") | {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-west-1",
+    }
+    server.terminate()
+    server.wait()
+
+
+def answers(port):
+    """Whether somebody listens."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def client(environment, service):
+    """A boto3 client of moto's server."""
+    return boto3.client(
+        service,
+        region_name=environment["AWS_REGION"],
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        verify=False,
+    )
+
+
+def test_run_detached_starts_a_fargate_task(moto, tmp_path):
+    network = client(moto, "ec2")
+    subnet = network.describe_subnets()["Subnets"][0]["SubnetId"]
+    group = network.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    ecs = client(moto, "ecs")
+    ecs.create_cluster(clusterName="elsewhere")
+    path = tmp_path / "task.json"
+    path.write_text(json.dumps(fargate_definition("job", container("true"))))
+
+    done = program.run(
+        [program.LONGSHORE, "run", path, "--cluster", "elsewhere", "--launch-type", "FARGATE", "--subnet", subnet,
+         "--security-group", group, "-e", "A=1", "--detach"],
+        moto,
+    )  # fmt: skip
+
+    arn = done.stdout.strip()
+    [task] = ecs.describe_tasks(cluster="elsewhere", tasks=[arn])["tasks"]
+    assert task["launchType"] == "FARGATE" and task["startedBy"] == "longshore"
+    assert task["overrides"]["containerOverrides"][0]["environment"] == [{"name": "A", "value": "1"}]
+    [revision] = ecs.list_task_definitions(familyPrefix="job")["taskDefinitionArns"]
+    assert task["taskDefinitionArn"] == revision
+
+
+def test_a_wrong_cluster_is_said_in_its_words(moto):
+    client(moto, "ecs").register_task_definition(**fargate_definition("job", container("true")))
+    done = program.run([program.LONGSHORE, "run", "job", "--cluster", "nowhere"], moto, check=False)
+    assert done.returncode == 1 and "nowhere" in done.stderr and done.stdout == "", done.stderr

@@ -1,0 +1,106 @@
+"""Task definitions as files: what goes in comes out whole, and what is wrong is refused with a reason."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError, ParamValidationError
+
+from support.program import CHECKOUT, TESTS
+
+# The project's own, which together use every field.
+OWN = sorted((TESTS / "taskdefs").glob("*.json"))
+
+# From public repositories. They are not part of the project; LONGSHORE_DATA=none says that they are meant to be absent.
+DATA = Path(os.environ.get("LONGSHORE_DATA", CHECKOUT.parent / "shared" / "data"))
+FROM_REPOSITORIES = sorted((DATA / "taskdefs").glob("*.json"))
+
+# What ECS writes into a definition where the file is silent or says nothing with many words.
+EMPTY = (None, "", [], {})
+SET_BY_ECS = {
+    "taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities", "registeredAt",
+    "registeredBy", "deregisteredAt",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ecs(simulated_engine):
+    """A boto3 client for ECS, in an engine that runs nothing."""
+    return simulated_engine.client("ecs")
+
+
+def read(path):
+    """The file as the parameters of RegisterTaskDefinition: what Describe adds is no parameter."""
+    document = json.loads(path.read_text())
+    document = document.get("taskDefinition", document)
+    return {key: value for key, value in document.items() if key not in SET_BY_ECS}
+
+
+def lost(sent, found, where=""):
+    """Where something that was sent is not in what was found. Members that say nothing may be left out."""
+    if sent in EMPTY:
+        return []
+    if isinstance(sent, dict):
+        if not isinstance(found, dict):
+            return [f"{where}: {found!r}"]
+        return [each for key, value in sent.items() for each in lost(value, found.get(key), f"{where}.{key}")]
+    if isinstance(sent, list):
+        if not isinstance(found, list) or len(sent) != len(found):
+            return [f"{where}: {found!r} for {sent!r}"]
+        if all(isinstance(each, dict) and "name" in each and "value" in each for each in sent):
+            sent, found = (sorted(values, key=lambda each: each["name"]) for values in (sent, found))
+        return [each for n, (a, b) in enumerate(zip(sent, found, strict=True)) for each in lost(a, b, f"{where}[{n}]")]
+    return [] if sent == found else [f"{where}: {found!r} for {sent!r}"]
+
+
+def register_and_describe(ecs, definition):
+    """Registers it and gives where something was lost."""
+    ecs.register_task_definition(**definition)
+    described = ecs.describe_task_definition(taskDefinition=definition["family"], include=["TAGS"])
+    return lost(definition, described["taskDefinition"] | {"tags": described.get("tags", [])})
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_every_field_is_given_back(ecs, path):
+    assert register_and_describe(ecs, read(path)) == []
+
+
+@pytest.mark.skipif(
+    not FROM_REPOSITORIES and DATA != Path("none"),
+    reason=f"task definitions of public repositories: none in {DATA} (LONGSHORE_DATA)",
+)
+def test_every_valid_file_is_given_back_whole(ecs):
+    kept, refused = [], {}
+    for path in FROM_REPOSITORIES:
+        try:
+            definition = read(path)
+            assert register_and_describe(ecs, definition) == [], path.name
+            kept.append(path.name)
+        except ParamValidationError as error:
+            refused[path.name] = f"{error}"
+        except ClientError as error:
+            refused[path.name] = f"{error}"
+            assert error.response["Error"]["Code"] in ("ClientException", "InvalidParameterException"), refused
+        except ValueError as error:
+            refused[path.name] = f"no JSON: {error}"
+    shown = "\n".join(f"{name}: {reason}" for name, reason in refused.items())
+    assert len(kept) * 4 >= len(FROM_REPOSITORIES) * 3, f"too many files were refused:\n{shown}"
+
+
+def test_defaults_are_filled_in(ecs, name):
+    ecs.register_task_definition(
+        family=name,
+        containerDefinitions=[
+            {"name": "a", "image": "b", "memory": 8, "portMappings": [{"containerPort": 80}]},
+        ],
+    )
+    definition = ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]
+    [container] = definition["containerDefinitions"]
+    assert container["cpu"] == 0 and container["essential"] is True
+    assert container["environment"] == [] and container["mountPoints"] == [] and container["volumesFrom"] == []
+    assert container["portMappings"] == [{"containerPort": 80, "hostPort": 0, "protocol": "tcp"}]
+    assert definition["volumes"] == [] and definition["placementConstraints"] == []
+    assert definition["status"] == "ACTIVE" and definition["revision"] == 1
+    assert "EC2" in definition["compatibilities"]
+    assert "registeredAt" in definition and definition["registeredBy"].startswith("arn:aws:")

@@ -1,0 +1,152 @@
+"""`longshore up`: everything in one command on a machine with nothing but the binary, and clear errors when it cannot."""
+
+import shlex
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from support import program
+from support.engine import EXPORTS, read_exports
+from support.wait import DEADLINE_SECONDS, until
+
+CLI_ERROR = 1
+
+
+@pytest.fixture
+def home(tmp_path):
+    """An environment whose PATH has no docker, no python and nothing else, except a shell's basic tools."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    environment = program.bare_environment(tmp_path / "home") | {"PATH": str(tools)}
+    environment["DOCKER_HOST"] = f"unix://{tmp_path}/no-docker.sock"
+    return environment
+
+
+@pytest.fixture
+def up(home, tmp_path):
+    """Starts `longshore up`; what still runs at the test's end is ended."""
+    started = []
+
+    def start(*arguments):
+        log = tmp_path / f"up-{len(started)}.log"
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                [program.LONGSHORE, "up", *map(str, arguments)],
+                env=home,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            )
+        process.log = log
+        started.append(process)
+        process.exports = read_exports(process, log)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            end(process)
+
+
+def end(process, number=signal.SIGINT):
+    """Ctrl-C, and the exit code."""
+    process.send_signal(number)
+    code = process.wait(DEADLINE_SECONDS)
+    process.stdout.close()
+    return code
+
+
+def longshore(home, *arguments, **settings):
+    """A `longshore` command that ends by itself."""
+    return program.run([program.LONGSHORE, *arguments], home, check=False, **settings)
+
+
+def aws(process, home, *arguments):
+    """The AWS CLI with the exports of `up`."""
+    environment = program.bare_environment(home["HOME"]) | process.exports
+    return program.json_of(program.run([program.AWS, *arguments], environment))
+
+
+def test_up_runs_an_example_and_serves_and_finds_everything_again(up, home, tmp_path):
+    state = ["--state", tmp_path / "state"]
+    first = up(*state, "--listen", "127.0.0.1:0")
+    until(lambda: "exit" in first.log.read_text().lower(), "the example task's end before one's eyes")
+    cluster = aws(first, home, "ecs", "describe-clusters")["clusters"][0]
+    assert cluster["clusterName"] == "default" and cluster["registeredContainerInstancesCount"] == 2
+    [task] = aws(first, home, "ecs", "list-tasks", "--desired-status", "STOPPED")["taskArns"]
+    [described] = aws(first, home, "ecs", "describe-tasks", "--tasks", task)["tasks"]
+    assert [each["exitCode"] for each in described["containers"]] == [0]
+    groups = aws(first, home, "logs", "describe-log-groups")["logGroups"]
+    events = aws(first, home, "logs", "filter-log-events", "--log-group-name", groups[0]["logGroupName"])["events"]
+    said = first.log.read_text()
+    assert events and all(event["message"].strip() in said for event in events), said
+
+    printed = longshore(home, "env", *map(str, state))
+    assert printed.returncode == 0, printed.stderr
+    again = dict(shlex.split(line)[1].split("=", 1) for line in printed.stdout.splitlines())
+    assert again == first.exports and again.keys() >= EXPORTS
+
+    instances = aws(first, home, "ecs", "list-container-instances")["containerInstanceArns"]
+    assert end(first) == 0
+    second = up(*state, "--listen", "127.0.0.1:0")
+    assert sorted(aws(second, home, "ecs", "list-container-instances")["containerInstanceArns"]) == sorted(instances)
+    assert task in aws(second, home, "ecs", "list-tasks", "--desired-status", "STOPPED")["taskArns"]
+    assert end(second, signal.SIGTERM) == 0
+
+
+def test_up_ephemeral_leaves_nothing(up, home, tmp_path):
+    process = up("--ephemeral", "--listen", "127.0.0.1:0")
+    assert aws(process, home, "sts", "get-caller-identity")["Account"] == "123456789012"
+    assert end(process) == 0
+    left = [path for path in (tmp_path / "home").rglob("*") if path.is_file() and path.suffix in (".db", ".sqlite", ".sqlite3")]
+    assert left == []
+
+
+def test_a_port_in_use(home, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for verb in ("up", "engine"):
+            done = longshore(home, verb, "--state", tmp_path / verb, "--listen", address)
+            assert done.returncode == CLI_ERROR and address in done.stderr and "use" in done.stderr, done.stderr
+            assert "panicked" not in done.stderr and done.stdout == ""
+
+
+def test_an_unwritable_directory(home, tmp_path):
+    # A file where the directory should be: root, who runs continuous integration, may write everywhere else.
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    for verb in ("up", "engine"):
+        done = longshore(home, verb, "--state", blocked / "state", "--listen", "127.0.0.1:0")
+        assert done.returncode == CLI_ERROR and str(blocked) in done.stderr, done.stderr
+        assert "panicked" not in done.stderr
+
+
+def test_a_second_engine_on_the_same_state(up, home, tmp_path):
+    first = up("--state", tmp_path / "state", "--listen", "127.0.0.1:0")
+    for verb in ("up", "engine"):
+        done = longshore(home, verb, "--state", tmp_path / "state", "--listen", "127.0.0.1:0")
+        assert done.returncode == CLI_ERROR and str(tmp_path / "state") in done.stderr, done.stderr
+        assert "panicked" not in done.stderr
+    assert aws(first, home, "ecs", "list-clusters")["clusterArns"], "the first one still serves"
+
+
+def test_the_listen_address_is_the_own_machine(home, tmp_path):
+    done = longshore(home, "engine", "--state", tmp_path / "state", "--listen", "0.0.0.0:0", seconds=30)
+    assert done.returncode in (1, 2) and "loopback" in done.stderr.lower(), done.stderr
+
+
+def test_env_without_an_engine_says_what_to_do(home, tmp_path):
+    done = longshore(home, "env", "--state", tmp_path / "nothing")
+    assert done.returncode == CLI_ERROR and "longshore up" in done.stderr, done.stderr
+
+
+def test_help_teaches(home):
+    whole = longshore(home, "--help")
+    assert whole.returncode == 0 and all(verb in whole.stdout for verb in ("up", "run", "engine", "env"))
+    for verb in ("up", "run", "engine", "env"):
+        done = longshore(home, verb, "--help")
+        assert done.returncode == 0 and "Usage" in done.stdout
+    assert longshore(home, "runn").returncode == 2
