@@ -8,7 +8,13 @@ PER_CALL = 10
 PER_DESCRIBE = 100
 PER_PAGE = 100
 
-CONTAINER = {"name": "main", "image": "busybox", "command": ["true"], "memory": 128}
+CONTAINER = {
+    "name": "main",
+    "image": "busybox",
+    "memory": 128,
+    # Only running tasks are listed, so they must not end.
+    "environment": [{"name": "LONGSHORE_SIMULATE_RUN_MS", "value": "forever"}],
+}
 DEFINITION = {
     "family": "bench",
     "requiresCompatibilities": ["FARGATE"],
@@ -66,7 +72,13 @@ def rates(measure):
 
 def row(what, ours, theirs, unit, goal):
     """A row of the table."""
-    return what, f"{ours:,.0f} {unit}", f"moto: {theirs:,.0f} {unit}", f"{ours / theirs:.2f}" if ours < theirs else f"{ours / theirs:.0f}", goal
+    return (
+        what,
+        f"{ours:,.0f} {unit}",
+        f"moto: {theirs:,.0f} {unit}",
+        f"{ours / theirs:.2f}" if ours < theirs else f"{ours / theirs:.0f}",
+        goal,
+    )
 
 
 def run_task():
@@ -81,7 +93,9 @@ def describe_tasks():
     def measure(server):
         arns = start(server, TASKS)
         groups = [arns[first : first + PER_DESCRIBE] for first in range(0, TASKS, PER_DESCRIBE)]
-        return requests_per_second(server, [("DescribeTasks", {"cluster": "default", "tasks": each}) for each in groups])
+        return requests_per_second(
+            server, [("DescribeTasks", {"cluster": "default", "tasks": each}) for each in groups]
+        )
 
     ours, theirs = rates(measure)
     return [row(f"DescribeTasks ({PER_DESCRIBE})", ours, theirs, "/s", "170 times")]

@@ -96,7 +96,9 @@ class Deaths:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            ["docker", "events", "--filter", "event=die", "--format", "{{.TimeNano}}"], stdout=subprocess.PIPE, text=True
+            ["docker", "events", "--filter", "event=die", "--format", "{{.TimeNano}}"],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         return self
 
@@ -131,7 +133,13 @@ def docker_latency():
     for what, values in (("start to first line", first), ("exit to return", returned)):
         ours, theirs = (median(each) * 1000 for each in zip(*values, strict=True))
         rows.append(
-            (f"docker: {what}", f"{ours:.0f} ms", f"docker run: {theirs:.0f} ms", f"{ours / theirs:.2f}", "at most 1.15")
+            (
+                f"docker: {what}",
+                f"{ours:.0f} ms",
+                f"docker run: {theirs:.0f} ms",
+                f"{ours / theirs:.2f}",
+                "at most 1.15",
+            )
         )
     return rows
 
@@ -154,6 +162,12 @@ def process_latency():
     for what, values in (("start to first line", first), ("exit to return", returned)):
         ours, theirs = (median(each) * 1000 for each in zip(*values, strict=True))
         rows.append(
-            (f"process: {what}", f"{ours:.1f} ms", f"bare: {theirs:.1f} ms", f"+{ours - theirs:.1f} ms", "at most +20 ms")
+            (
+                f"process: {what}",
+                f"{ours:.1f} ms",
+                f"bare: {theirs:.1f} ms",
+                f"+{ours - theirs:.1f} ms",
+                "at most +20 ms",
+            )
         )
     return rows

@@ -39,11 +39,9 @@ def requests_per_second(server, calls, seconds=SECONDS):
             )
             Path(folder, f"{number}.head").write_text("".join(lines))
             Path(folder, f"{number}.body").write_bytes(data)
-        done = subprocess.run(
-            ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--timeout", "30s",
-             "--script", str(SCRIPT), server.endpoint, "--", folder],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        how = ["--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--timeout", "30s"]
+        command = ["wrk", *how, "--script", str(SCRIPT), server.endpoint, "--", folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         raise SystemExit(f"{server.name} refused some of {calls[0][0]}:\n{done.stdout}")
     return float(re.search(r"Requests/sec:\s+([0-9.]+)", done.stdout).group(1))

@@ -71,9 +71,8 @@ def longshore(runtime, *options):
 def _exports(process):
     found = {}
     for line in process.stdout:
-        words = shlex.split(line)
-        if len(words) == 2 and words[0] == "export":
-            name, _, value = words[1].partition("=")
+        if line.startswith("export "):
+            name, _, value = shlex.split(line)[1].partition("=")
             found[name] = value
         if len(found) == 5:
             return found["AWS_ENDPOINT_URL"], found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"]

@@ -5,7 +5,6 @@ import os
 import uuid
 
 import pytest
-
 from support import docker, program
 from support.definitions import register_instance
 from support.engine import Engine

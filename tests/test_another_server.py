@@ -8,7 +8,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-
 from support import program
 from support.definitions import container, fargate_definition
 from support.wait import until

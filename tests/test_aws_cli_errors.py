@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-
 from support.definitions import NETWORK, container, fargate_definition, register_instance, task_definition
 
 
@@ -133,7 +132,9 @@ def test_platform_versions_that_do_not_exist(refused, ecs, name):
 def test_a_cluster_that_is_in_use_is_not_deleted(refused, ecs, name):
     ecs.create_cluster(clusterName=name)
     ecs.register_task_definition(**fargate_definition(name, container("sleep 300")))
-    task = ecs.run_task(cluster=name, taskDefinition=name, launchType="FARGATE", networkConfiguration=NETWORK)["tasks"][0]
+    task = ecs.run_task(cluster=name, taskDefinition=name, launchType="FARGATE", networkConfiguration=NETWORK)["tasks"][
+        0
+    ]
     assert refused("ecs", "delete-cluster", "--cluster", name) == (
         "ClusterContainsTasksException",
         "The Cluster cannot be deleted while Tasks are active.",

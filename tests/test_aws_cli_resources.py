@@ -1,9 +1,8 @@
-"""Clusters, container instances, attributes, tags and account settings with the AWS CLI. The runtime does not matter."""
+"""Clusters, container instances, attributes, tags and account settings with the AWS CLI; the runtime matters little."""
 
 import json
 
 import pytest
-
 from support.definitions import WAIT_FOR_TERM, container, task_definition
 
 
@@ -56,7 +55,16 @@ def test_a_container_instance_takes_what_fits_and_refuses_the_rest(aws, name):
     ]
     assert left(described) == {"CPU": 1024, "MEMORY": 1000}
 
-    aws("ecs", "update-container-instances-state", "--cluster", name, "--container-instances", arn, "--status", "DRAINING")
+    aws(
+        "ecs",
+        "update-container-instances-state",
+        "--cluster",
+        name,
+        "--container-instances",
+        arn,
+        "--status",
+        "DRAINING",
+    )
     drained = aws("ecs", "list-container-instances", "--cluster", name, "--status", "DRAINING")
     assert drained["containerInstanceArns"] == [arn]
     refused = aws("ecs", "run-task", "--cluster", name, "--task-definition", name, check=False)
@@ -83,7 +91,9 @@ def test_attributes_select_instances(aws, name):
     assert [(each["name"], each["value"], each["targetId"]) for each in listed] == [("stack", "blue", large)]
 
     def matching(expression):
-        return aws("ecs", "list-container-instances", "--cluster", name, "--filter", expression)["containerInstanceArns"]
+        return aws("ecs", "list-container-instances", "--cluster", name, "--filter", expression)[
+            "containerInstanceArns"
+        ]
 
     assert matching("attribute:ecs.instance-type == t3.small") == [small]
     assert matching("attribute:ecs.instance-type =~ m5.*") == [large]
@@ -164,10 +174,14 @@ def test_a_task_definition_is_listed_deregistered_and_deleted(aws, name):
 
 def test_a_cluster_is_updated_and_deleted(aws, name):
     aws("ecs", "create-cluster", "--cluster-name", name)
-    updated = aws("ecs", "update-cluster-settings", "--cluster", name, "--settings", "name=containerInsights,value=enabled")
+    updated = aws(
+        "ecs", "update-cluster-settings", "--cluster", name, "--settings", "name=containerInsights,value=enabled"
+    )
     assert updated["cluster"]["settings"] == [{"name": "containerInsights", "value": "enabled"}]
     aws("ecs", "update-cluster", "--cluster", name, "--configuration", "executeCommandConfiguration={logging=DEFAULT}")
-    [described] = aws("ecs", "describe-clusters", "--clusters", name, "--include", "SETTINGS", "CONFIGURATIONS")["clusters"]
+    [described] = aws("ecs", "describe-clusters", "--clusters", name, "--include", "SETTINGS", "CONFIGURATIONS")[
+        "clusters"
+    ]
     assert described["configuration"]["executeCommandConfiguration"]["logging"] == "DEFAULT"
     assert described["settings"] == [{"name": "containerInsights", "value": "enabled"}]
     assert aws("ecs", "delete-cluster", "--cluster", name)["cluster"]["status"] == "INACTIVE"

@@ -5,7 +5,6 @@ import subprocess
 import time
 
 import pytest
-
 from support import program
 from support.definitions import NETWORK, WAIT_FOR_TERM, container, fargate_definition, messages, task_definition
 from support.wait import until
@@ -74,7 +73,9 @@ def test_a_task_runs_until_it_is_stopped(aws, ecs, cluster):
 
 
 def test_overrides_reach_the_container(aws, logs, cluster):
-    register(aws, task_definition(cluster, container("exit 1", group=cluster, environment=[{"name": "A", "value": "1"}])))
+    register(
+        aws, task_definition(cluster, container("exit 1", group=cluster, environment=[{"name": "A", "value": "1"}]))
+    )
     overrides = {
         "containerOverrides": [
             {

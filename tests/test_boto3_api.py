@@ -4,7 +4,6 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-
 from support.definitions import container, logs_to, messages, register_instance, run_one, task_definition, wait_for
 
 
@@ -93,7 +92,9 @@ def test_account_settings_in_pages(process_engine):
         ecs.put_account_setting(name=setting, value="enabled")
     settings = paged(ecs, "list_account_settings", "settings", 1, effectiveSettings=True)
     names = [setting["name"] for setting in settings]
-    assert len(names) == len(set(names)) and {"containerInsights", "serviceLongArnFormat", "taskLongArnFormat"} <= set(names)
+    assert len(names) == len(set(names)) and {"containerInsights", "serviceLongArnFormat", "taskLongArnFormat"} <= set(
+        names
+    )
 
 
 def test_waiters(ecs, name):

@@ -4,8 +4,6 @@ import json
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import pytest
-
 from support.definitions import (
     NETWORK,
     WAIT_FOR_TERM,
@@ -115,7 +113,9 @@ def test_a_container_that_does_not_listen_is_killed(ecs, cluster):
 
 def test_a_restart_policy_gives_up_on_a_container_that_ends_too_soon(ecs, logs, cluster):
     policy = {"enabled": True, "ignoredExitCodes": [0], "restartAttemptPeriod": 60}
-    task = finished(ecs, cluster, task_definition(cluster, container("echo up; exit 6", group=cluster, restartPolicy=policy)))
+    task = finished(
+        ecs, cluster, task_definition(cluster, container("echo up; exit 6", group=cluster, restartPolicy=policy))
+    )
     assert task["containers"][0]["exitCode"] == 6 and task["stopCode"] == "EssentialContainerExited"
     assert messages(logs, cluster) == ["up"]
 
@@ -136,7 +136,9 @@ def test_the_metadata_endpoint_tells_the_container_who_it_is(ecs, logs, cluster)
 
 def test_containers_of_a_task_share_a_volume(ecs, logs, cluster):
     mount = [{"sourceVolume": "shared", "containerPath": "/tmp/longshore-shared"}]
-    writer = container('echo "left here" > /tmp/longshore-shared/note', name="writer", essential=False, mountPoints=mount)
+    writer = container(
+        'echo "left here" > /tmp/longshore-shared/note', name="writer", essential=False, mountPoints=mount
+    )
     reader = container(
         "cat /tmp/longshore-shared/note",
         group=cluster,
@@ -151,13 +153,11 @@ def test_containers_of_a_task_share_a_volume(ecs, logs, cluster):
 
 def test_a_dynamic_host_port_is_reported_and_answers(engine, ecs, cluster):
     script = (
-        'mkdir -p /tmp/$NAME; cd /tmp/$NAME; echo hello > index.html; '
+        "mkdir -p /tmp/$NAME; cd /tmp/$NAME; echo hello > index.html; "
         'if command -v httpd >/dev/null; then exec httpd -f -p "${PORT:-8080}"; '
         'else exec busybox httpd -f -p "${PORT:-8080}"; fi'
     )
-    server = container(
-        script, portMappings=[{"containerPort": 8080}], environment=[{"name": "NAME", "value": cluster}]
-    )
+    server = container(script, portMappings=[{"containerPort": 8080}], environment=[{"name": "NAME", "value": cluster}])
     task = run_one(ecs, cluster, task_definition(cluster, server, networkMode="bridge"))
     task = wait_for(ecs, cluster, task["taskArn"], "RUNNING")
     [binding] = task["containers"][0]["networkBindings"]

@@ -10,7 +10,6 @@ import uuid
 
 import pytest
 from botocore.exceptions import BotoCoreError
-
 from support.definitions import NETWORK, container, fargate_definition, task_definition
 from support.engine import processes_with
 from support.wait import until
@@ -138,7 +137,10 @@ def test_kill_9_at_50_random_moments_loses_nothing_acknowledged(own_engine, runt
     engine = own_engine(runtime)
     ecs = engine.client("ecs")
     ecs.create_cluster(clusterName=CLUSTER)
-    environment = [{"name": "LONGSHORE_TEST_MARKER", "value": marker}]
+    environment = [
+        {"name": "LONGSHORE_TEST_MARKER", "value": marker},
+        {"name": "LONGSHORE_SIMULATE_RUN_MS", "value": "forever"},
+    ]
     sleeper = container("sleep 300 & exec sleep 300", environment=environment)
     ecs.register_task_definition(**fargate_definition("sleeper", sleeper))
     engine.client("logs").create_log_group(logGroupName=GROUP)

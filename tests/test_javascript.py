@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from support import program
 from support.definitions import WAIT_FOR_TERM, container, task_definition
 

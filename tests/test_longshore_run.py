@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 import yaml
-
 from support import program
 from support.definitions import WAIT_FOR_TERM, container, task_definition, wait_for
 from support.wait import until
@@ -35,7 +34,7 @@ def registered(ecs, cluster):
 
 
 def shown(done):
-    """What is on stdout: the lines of the container, and nothing else. There is no prefix where there is one container."""
+    """What is on stdout: the container's lines and nothing else; there is no prefix where there is one container."""
     return done.stdout.splitlines()
 
 

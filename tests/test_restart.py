@@ -4,7 +4,6 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-
 from support import program
 from support.definitions import container, messages, register_instance, run_one, task_definition, wait_for
 from support.engine import processes_with
@@ -40,15 +39,24 @@ def test_kill_9_between_calls_loses_nothing(request, own_engine, runtime):
     definition = task_definition("kept", container(script, group="/kept", environment=environment))
     task = run_one(ecs, "kept", definition, clientToken="kept")["taskArn"]
     again()
-    until(lambda: ecs.describe_tasks(cluster="kept", tasks=[task])["tasks"][0]["lastStatus"] in ("RUNNING", "STOPPED"), "a start")
+    until(
+        lambda: ecs.describe_tasks(cluster="kept", tasks=[task])["tasks"][0]["lastStatus"] in ("RUNNING", "STOPPED"),
+        "a start",
+    )
     until(lambda: "before" in messages(logs, "/kept") or stopped(ecs, task), "output")
     seen = messages(logs, "/kept")
     again()
 
-    assert ecs.describe_clusters(clusters=["kept"], include=["TAGS"])["clusters"][0]["tags"] == [{"key": "team", "value": "dock"}]
-    attributes = ecs.list_attributes(cluster="kept", targetType="container-instance", attributeName="stack")["attributes"]
+    assert ecs.describe_clusters(clusters=["kept"], include=["TAGS"])["clusters"][0]["tags"] == [
+        {"key": "team", "value": "dock"}
+    ]
+    attributes = ecs.list_attributes(cluster="kept", targetType="container-instance", attributeName="stack")[
+        "attributes"
+    ]
     assert [attribute["value"] for attribute in attributes] == ["blue"]
-    assert ecs.list_account_settings(name="containerInsights", effectiveSettings=True)["settings"][0]["value"] == "enabled"
+    assert (
+        ecs.list_account_settings(name="containerInsights", effectiveSettings=True)["settings"][0]["value"] == "enabled"
+    )
     assert ssm.get_parameter(Name="/kept")["Parameter"]["Value"] == "a value"
     assert secrets.get_secret_value(SecretId=secret)["SecretString"] == "a secret"
     assert ecs.describe_task_definition(taskDefinition="kept")["taskDefinition"]["revision"] == 1

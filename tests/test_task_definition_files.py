@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
-
 from support.program import CHECKOUT, TESTS
 
 # The project's own, which together use every field.

@@ -2,10 +2,9 @@
 
 import json
 import socket
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from support.signing import ECS, Request, send, signed
 
 # More than any ECS request may have; a task definition may have 64 KiB, PutLogEvents 1 MiB.
@@ -59,16 +58,23 @@ def test_an_operation_other_than_the_signed_one(engine):
 
 
 def test_an_old_signature(engine, monkeypatch):
-    yesterday = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=1)
+    yesterday = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=1)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: yesterday)
     refused(send(engine, signed(engine)), "InvalidSignatureException", "Signature expired")
 
 
 @pytest.mark.parametrize(
     "authorization",
-    ["nonsense", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=a", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=00", "Basic dXNlcjpwYXNz", "\x80"],
+    [
+        "nonsense",
+        "AWS4-HMAC-SHA256",
+        "AWS4-HMAC-SHA256 Credential=a",
+        "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=00",
+        "Basic dXNlcjpwYXNz",
+        "\x80",
+    ],
     ids=range(6),
-)  # fmt: skip
+)
 def test_a_malformed_authorization(engine, authorization):
     request = signed(engine)
     request.headers["Authorization"] = authorization
@@ -81,7 +87,9 @@ def test_a_malformed_authorization(engine, authorization):
     )
 
 
-@pytest.mark.parametrize("host", ["attacker.example", "attacker.example:{port}", "127.0.0.1.attacker.example:{port}", "169.254.170.2"])
+@pytest.mark.parametrize(
+    "host", ["attacker.example", "attacker.example:{port}", "127.0.0.1.attacker.example:{port}", "169.254.170.2"]
+)
 def test_a_foreign_host(engine, host):
     answer = send(engine, signed(engine), host=host.format(port=engine.port))
     assert answer.status in (400, 403, 421) and b"clusterArns" not in answer.body
@@ -173,10 +181,16 @@ def test_an_oversized_task_definition(engine):
 
 @pytest.mark.parametrize(
     "text",
-    [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
-     b"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n", b"\r\n" * 1000, b"POST /" + b"a" * 100_000],
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
+        b"\r\n" * 1000,
+        b"POST /" + b"a" * 100_000,
+    ],
     ids=["get", "tls", "negative", "two-hosts", "empty", "long"],
-)  # fmt: skip
+)
 def test_what_is_not_http_harms_nobody(engine, text):
     with socket.create_connection(("127.0.0.1", engine.port), timeout=10) as connection:
         try:

@@ -135,25 +135,26 @@ class Engine:
 
 
 def read_exports(process, log):
-    """Reads `export NAME=VALUE` lines until all are there. Further output is read and dropped by a thread."""
+    """Reads `export NAME=VALUE` lines until all are there. A thread goes on reading; all lines are in `printed`."""
     exports, complete = {}, threading.Event()
+    process.printed = []
 
     def read():
         lines = process.stdout
         try:
             for line in lines:
-                words = shlex.split(line)
-                if len(words) == 2 and words[0] == "export":
-                    name, _, value = words[1].partition("=")
+                process.printed.append(line)
+                if line.startswith("export "):
+                    name, _, value = shlex.split(line)[1].partition("=")
                     exports[name] = value
-                if EXPORTS <= exports.keys():
+                if exports.keys() >= EXPORTS:
                     complete.set()
         except ValueError:
             pass  # the pipe was closed because the process ended
         complete.set()
 
     threading.Thread(target=read, daemon=True).start()
-    if not complete.wait(DEADLINE_SECONDS) or not EXPORTS <= exports.keys():
+    if not complete.wait(DEADLINE_SECONDS) or not exports.keys() >= EXPORTS:
         process.kill()
         process.wait()
         said = Path(log).read_text(errors="replace")

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from botocore.auth import SigV4Auth
@@ -45,7 +46,17 @@ class Answer:
         return self.json.get("message") or self.json.get("Message") or ""
 
 
-def signed(engine, target=f"{ECS}.ListClusters", body=b"{}", path="/", key=None, secret=None, region=None, service="ecs", method="POST"):
+def signed(
+    engine,
+    target=f"{ECS}.ListClusters",
+    body=b"{}",
+    path="/",
+    key=None,
+    secret=None,
+    region=None,
+    service="ecs",
+    method="POST",
+):
     """A request as an SDK would send it."""
     headers = {"Content-Type": "application/x-amz-json-1.1"}
     if target:
@@ -71,10 +82,9 @@ def send(engine, request, host=None):
         for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders()
-        try:
+        # It may be refused before it was read whole; the answer says so.
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.send(request.body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before it was read; the answer says so
         answer = connection.getresponse()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:
