@@ -81,8 +81,10 @@ impl Error {
                 Self::from_answer(what, status, code, answer.err().message().unwrap_or_default())
             }
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Self::not_sent(what, place, &error),
-            SdkError::ResponseError(_) => {
-                Self::new(Kind::Unavailable, format!("cannot {what}: the answer of {place} makes no sense"))
+            SdkError::ResponseError(ref answer) => {
+                let status = answer.raw().status().as_u16();
+                let text = format!("cannot {what}: {place} gave an answer (HTTP {status}) that is not AWS's");
+                Self::new(Kind::Unavailable, text)
                     .caused_by(root_cause(&error))
                     .with_hint("is the endpoint that of an AWS service? See AWS_ENDPOINT_URL")
             }

@@ -16,16 +16,18 @@ use crate::{env, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
-  longshore run migrate                                      the latest revision of a family
-  longshore run migrate:12 --cluster prod --timeout 30m      an exact revision, stopped after 30 minutes
-  longshore run task.json -e DEBUG=1 -- ./job --once         a file, with other environment and command
-  longshore run job --launch-type FARGATE --subnet subnet-0abc --security-group sg-0abc --public-ip
-  longshore run job --capacity-provider FARGATE_SPOT=3 --capacity-provider FARGATE=1,base=1 --count 4
-  longshore run job --output json | jq .exitCode             the result as data, the log as talk
-  longshore run task.yaml --dry-run                          what would be sent to ECS
+  longshore run migrate                                the latest revision of a family
+  longshore run migrate:12 --cluster prod --timeout 30m
+  longshore run task.json -e DEBUG=1 -- ./job --once   a file, with another command
+  longshore run job --launch-type FARGATE --subnet subnet-0abc --public-ip
+  longshore run job --capacity-provider FARGATE_SPOT=3 --capacity-provider FARGATE=1
+  longshore run job --output json | jq .exitCode       the log goes to stderr
+  longshore run task.yaml --dry-run                    what would be sent to ECS
 
 Ctrl-C stops the task; a second Ctrl-C leaves it to ECS.
-Exit code: the container's own; 1 when it never ran; 130 on Ctrl-C, 143 on SIGTERM, 124 on --timeout.";
+
+Exit code: the container's own; 1 when it never ran; 130 on Ctrl-C, 143 on SIGTERM,
+124 on --timeout.";
 
 /// Run a task, show its log, and exit with its exit code
 #[derive(Debug, clap::Args)]

@@ -221,7 +221,7 @@ pub(crate) fn waiting_for(last_status: &str) -> &'static str {
         "PROVISIONING" => "waiting for capacity and a network interface",
         "PENDING" => "waiting for its image and containers",
         "ACTIVATING" => "waiting to be registered where it is reached",
-        "RUNNING" => "running",
+        "RUNNING" => "Ctrl-C stops it",
         "DEACTIVATING" => "waiting to be taken out of where it is reached",
         "STOPPING" => "waiting for its containers to stop",
         "DEPROVISIONING" => "giving back its network interface",

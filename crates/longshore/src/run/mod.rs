@@ -75,7 +75,7 @@ pub(crate) async fn run(aws: &Aws, job: &Job) -> Result<u8> {
     let end = end.map_err(|error| unseen(job, watch.tasks(), error))?;
     match end {
         End::Left(cause) => {
-            show.warn(&format!("left: {}", still_running(watch.tasks())));
+            show.warn(&format!("left {}", still_running(watch.tasks())));
             show.say(&format!("hint: {}", how_to_stop(job, watch.tasks())));
             Ok(cause.exit())
         }
@@ -256,14 +256,17 @@ fn unseen(job: &Job, tasks: &[Task], error: anyhow::Error) -> anyhow::Error {
     if tasks.iter().all(Task::is_stopped) {
         return error;
     }
-    Failed::new(still_running(tasks)).with_hint(how_to_stop(job, tasks)).caused_by(error).into()
+    Failed::new(format!("lost sight of {}", still_running(tasks)))
+        .with_hint(how_to_stop(job, tasks))
+        .caused_by(error)
+        .into()
 }
 
 fn still_running(tasks: &[Task]) -> String {
     let ids: Vec<&str> = tasks.iter().filter(|task| !task.is_stopped()).map(short_id).collect();
     match ids[..] {
-        [only] => format!("task {only} may still run"),
-        _ => format!("tasks {} may still run", ids.join(", ")),
+        [only] => format!("task {only}, which may still run"),
+        _ => format!("tasks {}, which may still run", ids.join(", ")),
     }
 }
 

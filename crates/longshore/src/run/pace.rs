@@ -18,7 +18,7 @@ const GROWTH: f64 = 1.2;
 const MOST_QUIET_ROUNDS: u32 = 64;
 
 /// A nearby service is asked at least this often even when nothing happens, so that the end is seen at once...
-const NEARBY_CEILING: Duration = Duration::from_millis(15);
+const NEARBY_CEILING: Duration = Duration::from_millis(10);
 
 /// ...and at most this often.
 const NEARBY_FLOOR: Duration = Duration::from_millis(5);
@@ -89,10 +89,10 @@ mod tests {
         let cases = [
             // round trip in µs, quiet rounds, calls, wait in ms
             (300, 0, 2, 6),
-            (300, 1_000, 2, 15),
+            (300, 1_000, 2, 10),
             (10, 0, 2, 5),
-            (2_000, 0, 2, 15),
-            (9_000, 0, 200, 15),
+            (2_000, 0, 2, 10),
+            (9_000, 0, 200, 10),
             (12_000, 0, 2, 240),
             (50_000, 0, 2, 1_000),
             (50_000, 1_000, 2, 2_000),

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, anyhow};
 use longshore_aws::{ContainerSummary, Error, Kind, LogLine, LogPage, Task};
 
 use super::follow::{Again, Follow, stream_of};
 use super::look::{Answers, Questions};
 use super::pace::Pace;
-use crate::error::Failed;
 
 /// For so long a service that does not answer, or does not know the task, is asked again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -131,12 +131,7 @@ impl Watch {
     }
 
     /// Takes the answers to questions that were asked at `asked`.
-    pub(crate) fn take(
-        &mut self,
-        answers: Answers,
-        asked: Duration,
-        now: Duration,
-    ) -> Result<Vec<News>, Failed> {
+    pub(crate) fn take(&mut self, answers: Answers, asked: Duration, now: Duration) -> Result<Vec<News>> {
         let mut news = Vec::new();
         for (arn, end) in answers.stopped {
             self.take_stopped(arn, end, &mut news);
@@ -219,7 +214,7 @@ impl Watch {
     }
 
     /// True when a task is in another state than before.
-    fn take_tasks(&mut self, described: Vec<Task>, now: Duration) -> Result<bool, Failed> {
+    fn take_tasks(&mut self, described: Vec<Task>, now: Duration) -> Result<bool> {
         let mut changed = false;
         let mut missing = None;
         for known in &mut self.tasks {
@@ -235,8 +230,7 @@ impl Watch {
         // ECS may take a while until it shows a new task everywhere.
         match missing {
             Some(arn) if now.saturating_sub(self.answered_at) >= PATIENCE => {
-                Err(Failed::new(format!("ECS does not know task `{arn}`"))
-                    .with_hint("stopped tasks are forgotten after an hour or more; was the cluster deleted?"))
+                Err(anyhow!("ECS does not know task `{arn}`; was its cluster deleted?"))
             }
             Some(_) => Ok(changed),
             None => {
@@ -275,10 +269,10 @@ impl Watch {
         }
     }
 
-    fn take_trouble(&mut self, error: Error, now: Duration, news: &mut Vec<News>) -> Result<(), Failed> {
+    fn take_trouble(&mut self, error: Error, now: Duration, news: &mut Vec<News>) -> Result<()> {
         let since = *self.trouble_since.get_or_insert(now);
         if !is_passing(&error) || now.saturating_sub(since) >= PATIENCE {
-            return Err(Failed::new("lost sight of the run, which may go on").caused_by(error));
+            return Err(error.into());
         }
         if since == now {
             news.push(News::Warn(format!("{error}; trying for {} s", PATIENCE.as_secs())));

@@ -132,7 +132,7 @@ fn a_new_task_may_be_missing_for_a_while_but_not_for_ever() {
     take(&mut watch, described(&[task("a", "PENDING")]), ms(59_500));
     take(&mut watch, described(&[]), ms(119_000));
     let lost = watch.take(described(&[]), ms(119_500), ms(119_500)).unwrap_err();
-    assert_eq!(lost.to_string(), "ECS does not know task `arn:task/default/a`");
+    assert_eq!(lost.to_string(), "ECS does not know task `arn:task/default/a`; was its cluster deleted?");
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! The binary as a user meets it: words, streams and exit codes, against a scripted service or none.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be set up is a failed test")]
+
+mod run;
+mod service;
+mod usage;
