@@ -12,8 +12,8 @@ use crate::page::{PageRequest, page};
 const TARGET_TYPE: &str = "container-instance";
 /// ECS's limit on one call.
 const CALL_LIMIT: usize = 10;
-/// How many attributes beyond the agent's an instance may have.
-const INSTANCE_LIMIT: usize = 64;
+/// How many attributes beyond the agent's and ECS's own an instance may have.
+const INSTANCE_LIMIT: usize = 10;
 
 request! {
     /// PutAttributes.
@@ -58,9 +58,10 @@ impl Cloud {
         let targets = self.targets(request.cluster.as_deref(), &request.attributes)?;
         for (id, attribute) in &targets {
             legal(attribute)?;
-            let own = self.instances.get(id).map_or(0, |instance| instance.attributes.len());
+            let custom = |it: &&Attribute| !it.name.contains("ecs.");
+            let own = self.instances.get(id).map_or(0, |it| it.attributes.iter().filter(custom).count());
             if own >= INSTANCE_LIMIT {
-                let message = format!("The container instance {id} has {own} attributes already.");
+                let message = format!("The container instance {id} has {own} custom attributes already.");
                 return Err(Fault::new(FaultKind::AttributeLimitExceeded, message));
             }
         }

@@ -1,5 +1,7 @@
 //! Container instances: registered, described, listed, drained, deregistered; and what they have left.
 
+mod capabilities;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_model::Timestamp;
@@ -146,7 +148,7 @@ impl Cloud {
             version_info: request.version_info.unwrap_or_default(),
             registered: request.total_resources,
             status: InstanceStatus::Active,
-            attributes: request.attributes,
+            attributes: capabilities::with_agent(request.attributes),
             registered_at: now,
             tags: request.tags,
             running: 0,

@@ -300,7 +300,9 @@ fn write_all(mut connection: Connection, submissions: &mpsc::Receiver<Submission
         }
         let result = commit(&mut connection, &group).map_err(|error| StoreError::Failed(error.to_string()));
         let failed = result.is_err();
-        committed.fetch_add(group.len() as u64, Ordering::AcqRel);
+        if !failed {
+            committed.fetch_add(group.len() as u64, Ordering::AcqRel);
+        }
         for submission in group {
             // A caller that went away needs no answer.
             drop(submission.done.send(result.clone()));

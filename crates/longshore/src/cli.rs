@@ -2,18 +2,19 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, man, run};
+use crate::commands::{completions, engine, env, example, man, run, up};
 
 const EXAMPLES: &str = "\
 Examples:
-  longshore run migrate                     the latest revision of family `migrate`, on cluster `default`
-  longshore run task.json -- ./job --once   register a file and run it with another command
+  longshore up                              a local ECS on this machine, with a first task
+  longshore run migrate                     the latest revision of a family
+  longshore run task.json -- ./job --once   a file, with another command
   longshore run --help                      all that `run` can do
 
-Region, credentials and endpoint come from where every AWS tool takes them: AWS_PROFILE, AWS_REGION,
-AWS_ENDPOINT_URL, SSO, roles.
+Region, credentials and endpoint come from where every AWS tool takes them:
+AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, SSO, roles.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage; `run` exits with the container's own code.";
+Exit codes: 0 done, 1 failed, 2 wrong usage; `run` exits with the container's own.";
 
 /// The dock crew for Amazon ECS: runs tasks, on AWS and on this machine.
 #[derive(Debug, Parser)]
@@ -25,9 +26,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Up(up::Arguments),
     Run(Box<run::Arguments>),
+    Engine(engine::Arguments),
+    Env(env::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
+    #[command(hide = true)]
+    Example(example::Arguments),
 }
 
 #[cfg(test)]

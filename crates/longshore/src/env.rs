@@ -29,3 +29,35 @@ pub(crate) fn named(name: &str) -> Result<String> {
 fn text(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty())
 }
+
+/// The user's directory for data that programs keep: `XDG_DATA_HOME`, else `~/.local/share`.
+pub(crate) fn data_home() -> Option<std::path::PathBuf> {
+    let home = || Some(std::path::PathBuf::from(text("HOME")?).join(".local/share"));
+    text("XDG_DATA_HOME").map(Into::into).or_else(home)
+}
+
+/// The region that the AWS tools would take: `AWS_REGION`, else `AWS_DEFAULT_REGION`.
+pub(crate) fn region() -> Option<String> {
+    text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION"))
+}
+
+/// Where Docker is, when it is not where it usually is.
+pub(crate) fn docker_host() -> Option<String> {
+    text("DOCKER_HOST")
+}
+
+/// `PATH`, for the programs that the process runtime starts.
+pub(crate) fn path() -> String {
+    text("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}
+
+/// What the engine says while it runs: `LONGSHORE_LOG`, a filter such as `debug` or `longshore_engine=debug`.
+pub(crate) fn log_filter() -> String {
+    text("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned())
+}
+
+/// Whether tests write their expectations anew (`LONGSHORE_ACCEPT=1`).
+#[cfg(test)]
+pub(crate) fn accept() -> bool {
+    text("LONGSHORE_ACCEPT").is_some()
+}

@@ -3,7 +3,11 @@
 //! A runtime decides nothing about tasks: order, deadlines, restarts and health policy are `ecs`'s. It never waits
 //! for a container to end inside a call; an end is reported through [`Reports`].
 
+pub mod docker;
 pub mod lines;
+mod ports;
+pub mod process;
+pub mod simulated;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -164,6 +168,11 @@ pub struct Known {
 pub trait Runtime: Send + Sync + 'static {
     /// `docker`, `process` or `simulated`.
     fn name(&self) -> &'static str;
+
+    /// Whether its containers outlive the engine, so that [`Runtime::recover`] can find them again.
+    fn survives(&self) -> bool {
+        false
+    }
 
     /// Makes ready what the task's containers share: images, network, volumes. Undone by [`Runtime::release`],
     /// which is called whether this succeeds or not.

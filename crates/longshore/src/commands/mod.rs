@@ -1,8 +1,12 @@
 //! One file per verb.
 
 pub(crate) mod completions;
+pub(crate) mod engine;
+pub(crate) mod env;
+pub(crate) mod example;
 pub(crate) mod man;
 pub(crate) mod run;
+pub(crate) mod up;
 
 use std::future::Future;
 
@@ -13,9 +17,13 @@ use crate::cli::Command;
 /// Runs the verb and gives back the exit code of the process.
 pub(crate) fn execute(command: Command) -> Result<u8> {
     match command {
+        Command::Up(arguments) => block_on(up::execute(arguments)),
         Command::Run(arguments) => block_on(run::execute(*arguments)),
+        Command::Engine(arguments) => block_on(engine::execute(arguments)),
+        Command::Env(arguments) => env::execute(arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Man(arguments) => man::execute(&arguments),
+        Command::Example(arguments) => example::execute(&arguments),
     }
 }
 

@@ -16,6 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is asked meanwhile.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
+/// For so long a task that was told to stop is waited for. Fargate kills after two minutes at most; an instance whose
+/// agent is gone never does.
+const LONGEST_STOP: Duration = Duration::from_secs(600);
+
 /// What the user is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum News {
@@ -44,7 +48,7 @@ pub(crate) struct Watch {
     lines_came: bool,
     trouble_since: Option<Duration>,
     answered_at: Duration,
-    stop_wanted: bool,
+    stop_wanted_at: Option<Duration>,
     stop_sent: Vec<String>,
 }
 
@@ -82,7 +86,7 @@ impl Watch {
             lines_came: false,
             trouble_since: None,
             answered_at: Duration::ZERO,
-            stop_wanted: false,
+            stop_wanted_at: None,
             stop_sent: Vec::new(),
         };
         (watch, news)
@@ -99,7 +103,7 @@ impl Watch {
 
     /// From now on the tasks are wanted stopped.
     pub(crate) fn stop(&mut self, now: Duration) {
-        self.stop_wanted = true;
+        self.stop_wanted_at = Some(now);
         self.describe_at = now;
     }
 
@@ -121,7 +125,7 @@ impl Watch {
         });
         Questions {
             describe: if describes { running().collect() } else { Vec::new() },
-            stop: if describes && self.stop_wanted {
+            stop: if describes && self.stop_wanted_at.is_some() {
                 running().filter(|arn| !self.stop_sent.contains(arn)).collect()
             } else {
                 Vec::new()
@@ -154,6 +158,10 @@ impl Watch {
                 news.extend(self.state_news());
             }
             Some(Err(error)) => self.take_trouble(error, now, &mut news)?,
+        }
+        if !self.all_stopped() && self.stop_wanted_at.is_some_and(|at| now.saturating_sub(at) >= LONGEST_STOP)
+        {
+            return Err(anyhow!("ECS has not stopped it within {} s", LONGEST_STOP.as_secs()));
         }
         Ok(news)
     }

@@ -125,6 +125,17 @@ fn a_stop_is_sent_once_to_each_task_that_still_runs() {
 }
 
 #[test]
+fn a_stop_that_never_comes_is_not_waited_for_for_ever() {
+    let running = || described(&[task("a", "RUNNING")]);
+    let (mut watch, _) = Watch::new(vec![task("a", "RUNNING")], vec![definition()]);
+    take(&mut watch, running(), ms(1_000_000));
+    watch.stop(ms(1_000_000));
+    take(&mut watch, running(), ms(1_599_999));
+    let given_up = watch.take(running(), ms(1_600_000), ms(1_600_000)).unwrap_err();
+    assert_eq!(given_up.to_string(), "ECS has not stopped it within 600 s");
+}
+
+#[test]
 fn a_new_task_may_be_missing_for_a_while_but_not_for_ever() {
     let (mut watch, _) = Watch::new(vec![task("a", "PROVISIONING")], vec![definition()]);
     take(&mut watch, described(&[]), ms(10));

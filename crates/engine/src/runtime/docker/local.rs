@@ -1,0 +1,52 @@
+//! What the engine's own machine and Docker have to do with each other: the way back to it, and images made on it.
+
+use std::net::IpAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use bollard::query_parameters::{CreateImageOptionsBuilder, InspectNetworkOptions};
+use futures_util::StreamExt as _;
+
+use super::words::docker_says;
+use super::{DockerRuntime, StartError};
+
+/// How long an import may take: the archive is on this machine.
+const IMPORT_LIMIT: Duration = Duration::from_mins(2);
+
+impl DockerRuntime {
+    /// The address under which containers on Docker's own network reach this machine.
+    pub async fn gateway(&self) -> Option<IpAddr> {
+        let network =
+            self.daemon.docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok()?;
+        let configurations = network.ipam?.config?;
+        configurations.iter().find_map(|it| it.gateway.as_deref()?.parse().ok())
+    }
+
+    /// Whether an image is on this machine.
+    pub async fn has_image(&self, image: &str) -> bool {
+        self.daemon.docker.inspect_image(image).await.is_ok()
+    }
+
+    /// Makes an image of a tar archive of its root directory.
+    ///
+    /// # Errors
+    /// What Docker says.
+    pub async fn import_image(
+        &self,
+        repository: &str,
+        tag: &str,
+        archive: Vec<u8>,
+    ) -> Result<(), StartError> {
+        let options = CreateImageOptionsBuilder::default().from_src("-").repo(repository).tag(tag).build();
+        let body = bollard::body_full(archive.into());
+        let import = async {
+            let mut progress = pin!(self.daemon.docker.create_image(Some(options), Some(body), None));
+            while let Some(step) = progress.next().await {
+                step.map_err(|error| StartError(docker_says(&error)))?;
+            }
+            Ok(())
+        };
+        let late = |_| Err(StartError(format!("the import took more than {} s", IMPORT_LIMIT.as_secs())));
+        tokio::time::timeout(IMPORT_LIMIT, import).await.unwrap_or_else(late)
+    }
+}
