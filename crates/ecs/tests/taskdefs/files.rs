@@ -31,9 +31,6 @@ const BAD_FAMILY: &str = "Family contains invalid characters.";
 const BAD_IMAGE: &str = "Container.image contains invalid characters.";
 const EMPTY_PID_MODE: &str = " is not a valid value for pidMode. The value must be one of [task,host]";
 
-const TWELVE_X: Fault = (NO_ROLE, &[("XXXXXXXXXXXX", "123456789012")]);
-const TEN_X: Fault = (NO_ROLE, &[("xxxxxxxxxx:role", "123456789012:role")]);
-const ACCOUNT_WORD: Fault = (NO_ROLE, &[("ACCOUNT_ID", "123456789012")]);
 const WITHOUT_LOG_ROLE: Fault = (
     NO_LOG_ROLE,
     &[("\"requiresCompatibilities\"", "\"executionRoleArn\": \"r\", \"requiresCompatibilities\"")],
@@ -113,12 +110,6 @@ const REFUSED: &[(&str, &[Fault])] = &[
             (BAD_IMAGE, &[("{{ must_env `IMAGE` }}", "bot:1")]),
         ],
     ),
-    ("aws-samples__amazon-ecs-firelens-examples__11.json", &[TWELVE_X]),
-    ("aws-samples__amazon-ecs-firelens-examples__16.json", &[TWELVE_X]),
-    (
-        "aws-samples__amazon-ecs-firelens-examples__17.json",
-        &[(NO_ROLE, &[("::11111111111:role", "::123456789012:role")])],
-    ),
     (
         "aws-samples__amazon-ecs-firelens-examples__18.json",
         &[
@@ -126,10 +117,8 @@ const REFUSED: &[(&str, &[Fault])] = &[
                 "The Systems Manager parameter name specified for secret Cloud_Auth is invalid.",
                 &[SECRET_PARTS],
             ),
-            TWELVE_X,
         ],
     ),
-    ("aws-samples__amazon-ecs-firelens-examples__22.json", &[TWELVE_X]),
     (
         "aws-samples__amazon-ecs-firelens-examples__23.json",
         &[
@@ -137,16 +126,8 @@ const REFUSED: &[(&str, &[Fault])] = &[
                 "The Systems Manager parameter name specified for secret http_passwd is invalid.",
                 &[SECRET_PARTS],
             ),
-            TWELVE_X,
         ],
     ),
-    ("aws-samples__amazon-ecs-firelens-examples__24.json", &[TWELVE_X]),
-    ("aws-samples__amazon-ecs-firelens-examples__25.json", &[TWELVE_X]),
-    ("aws-samples__amazon-ecs-firelens-examples__26.json", &[TWELVE_X]),
-    ("aws-samples__amazon-ecs-firelens-examples__3.json", &[TEN_X]),
-    ("aws-samples__amazon-ecs-firelens-examples__32.json", &[TEN_X]),
-    ("aws-samples__amazon-ecs-firelens-examples__37.json", &[TWELVE_X]),
-    ("aws-samples__amazon-ecs-firelens-examples__4.json", &[TWELVE_X]),
     (
         "aws-samples__amazon-ecs-firelens-examples__41.json",
         &[
@@ -158,13 +139,11 @@ const REFUSED: &[(&str, &[Fault])] = &[
                 ],
             ),
             ("The Systems Manager parameter name specified for secret Token is invalid.", &[SECRET_PARTS]),
-            TWELVE_X,
         ],
     ),
     ("aws-samples__aws-containers-task-definitions__12.json", &[WITHOUT_LOG_ROLE]),
     ("aws-samples__aws-containers-task-definitions__4.json", &[WITHOUT_LOG_ROLE]),
     ("aws-samples__aws-containers-task-definitions__6.json", &[WITHOUT_LOG_ROLE]),
-    ("brianlangbecker__fluentbit-honeycomb-direct__1.json", &[ACCOUNT_WORD]),
     (
         "dai-fuji__ecspresso-demo__1.json",
         &[
@@ -178,10 +157,6 @@ const REFUSED: &[(&str, &[Fault])] = &[
     ("ijin__ecs-parallel__1.json", &[EMPTY_MODES]),
     ("ijin__ecs-parallel__2.json", &[EMPTY_MODES]),
     ("ijin__ecs-parallel__3.json", &[EMPTY_MODES]),
-    (
-        "jonahjon__falco-fargate-firelens__1.json",
-        &[(NO_ROLE, &[("::XXXXXXXXX:role", "::123456789012:role")])],
-    ),
     (
         "mobinpo__ai-blockchain-analytics__1.json",
         &[
@@ -207,18 +182,8 @@ const REFUSED: &[(&str, &[Fault])] = &[
                 "When using an EFS access point, the root directory must either be set to \"/\" or be omitted.",
                 &[("\"rootDirectory\": \"/ai-blockchain-analytics\",", "")],
             ),
-            ACCOUNT_WORD,
         ],
     ),
-    ("mobinpo__ai-blockchain-analytics__15.json", &[ACCOUNT_WORD]),
-    (
-        "mobinpo__ai-blockchain-analytics__9.json",
-        &[
-            (
-                "The Systems Manager parameter name specified for secret APP_KEY is invalid.",
-                &[("secretsmanager:region:account", "secretsmanager:us-east-1:123456789012")],
-            ),
-            ACCOUNT_WORD,
         ],
     ),
     (

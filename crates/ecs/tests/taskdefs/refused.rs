@@ -42,7 +42,7 @@ fn names_and_words() {
 {"requiresCompatibilities": ["ECS"]} => ECS is not a valid value for requiresCompatibilities. The value must be one of [EXTERNAL,EC2,FARGATE,MANAGED_INSTANCES]
 {"runtimePlatform": {"cpuArchitecture": "arm"}} => arm is not a valid value for cpuArchitecture. The value must be one of [X86_64,ARM64]
 {"taskRoleArn": ""} => Role is not valid
-{"executionRoleArn": "arn:aws:iam::XXXXXXXXXXXX:role/r"} => Role is not valid
+{"executionRoleArn": "arn:aws:iam::<account>:role/r"} => Role is not valid
 {"executionRoleArn": "arn:aws:iam::123456789012:user/u"} => Role is not valid
 {"executionRoleArn": "$ROLE"} => Role is not valid
 {"app": {"versionConsistency": ""}} =>  is not a valid value for versionConsistency. The value must be one of [enabled,disabled]
@@ -200,7 +200,7 @@ fn secrets_and_files() {
 {"app": {"secrets": [{"name": "KEY", "valueFrom": "/a"}]}} => When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.
 {"app": {"logConfiguration": {"logDriver": "splunk", "secretOptions": [{"name": "KEY", "valueFrom": "/a"}]}}} => When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.
 {"app": {"secrets": [{"name": "KEY", "valueFrom": "{{ arn }}"}]}, "executionRoleArn": "reader"} => The Systems Manager parameter name specified for secret KEY is invalid.
-{"app": {"secrets": [{"name": "KEY", "valueFrom": "arn:aws:secretsmanager:region:account:secret:s"}]}, "executionRoleArn": "reader"} => The Systems Manager parameter name specified for secret KEY is invalid.
+{"app": {"secrets": [{"name": "KEY", "valueFrom": "arn:aws:secretsmanager:region:${ACCOUNT}:secret:s"}]}, "executionRoleArn": "reader"} => The Systems Manager parameter name specified for secret KEY is invalid.
 {"app": {"secrets": [{"name": "KEY", "valueFrom": "arn:aws:s3:::bucket"}]}, "executionRoleArn": "reader"} => The Systems Manager parameter name specified for secret KEY is invalid.
 {"app": {"secrets": [{"valueFrom": "/a"}]}, "executionRoleArn": "reader"} => Secret.name should not be null or empty.
 {"app": {"secrets": [{"name": "KEY", "valueFrom": "/a"}, {"name": "KEY", "valueFrom": "/a"}]}, "executionRoleArn": "reader"} => The secret name must be unique and not shared with any new or existing environment variables set on the container, such as 'KEY'.
