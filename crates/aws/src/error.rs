@@ -226,9 +226,9 @@ fn hint_for(code: &str, message: &str) -> Option<&'static str> {
         return Some(hint);
     }
     match code {
-        "ClusterNotFoundException" => {
-            Some("name an existing cluster with --cluster; `aws ecs list-clusters` shows this region's")
-        }
+        "ClusterNotFoundException" => Some(
+            "create it (`aws ecs create-cluster`), or name another with --cluster (`aws ecs list-clusters`)",
+        ),
         "AccessDeniedException" => Some("`aws sts get-caller-identity` says who you are; check that policy"),
         "UnrecognizedClientException"
         | "InvalidSignatureException"
