@@ -184,8 +184,6 @@ const REFUSED: &[(&str, &[Fault])] = &[
             ),
         ],
     ),
-        ],
-    ),
     (
         "neilkuan__cdk-agent-broker__1.json",
         &[
