@@ -224,7 +224,7 @@ pub(crate) fn shell(line: &str) -> Value {
     json!({ "name": "app", "entryPoint": ["/bin/sh", "-c"], "command": [line] })
 }
 
-/// A program without an interpreter does not say `interp` in its headers: `ldd` would need a C library to tell.
+/// Whether a program runs in an image that has no C library.
 fn is_static(program: &Path) -> bool {
     Command::new("ldd").arg(program).output().is_ok_and(|told| {
         String::from_utf8_lossy(&[told.stdout, told.stderr].concat()).contains("not a dynamic")
