@@ -28,7 +28,7 @@ def test_exit_code_7_comes_out_as_7(aws, name):
     definition = register(aws, fargate_definition(name, container("echo out; exit 7", group=name)))
     started = aws(
         "ecs", "run-task", "--cluster", name, "--task-definition", name, "--launch-type", "FARGATE",
-        "--network-configuration", json.dumps(NETWORK), "--started-by", "a test",
+        "--network-configuration", json.dumps(NETWORK), "--started-by", "a-test",
     )  # fmt: skip
     assert started["failures"] == []
     [task] = started["tasks"]
@@ -41,7 +41,7 @@ def test_exit_code_7_comes_out_as_7(aws, name):
     assert task["lastStatus"] == "STOPPED" and task["desiredStatus"] == "STOPPED"
     assert task["stopCode"] == "EssentialContainerExited"
     assert task["stoppedReason"] == "Essential container in task exited"
-    assert task["startedBy"] == "a test" and task["group"] == f"family:{name}"
+    assert task["startedBy"] == "a-test" and task["group"] == f"family:{name}"
     assert task["launchType"] == "FARGATE"
     [main] = task["containers"]
     assert main["exitCode"] == 7 and main["lastStatus"] == "STOPPED" and main["name"] == "main"

