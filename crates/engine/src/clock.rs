@@ -4,6 +4,6 @@ use longshore_model::Timestamp;
 
 /// Now, in milliseconds since 1970.
 #[must_use]
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::keys::random_bytes;
 
 /// How many events a slow subscriber may be behind before it loses the oldest.
-pub const BACKLOG: usize = 4096;
+pub(crate) const BACKLOG: usize = 4096;
 
 /// The members that are moments: numbers in the API, ISO 8601 in events.
 const MOMENTS: [&str; 9] = [
@@ -27,7 +27,7 @@ const MOMENTS: [&str; 9] = [
 
 /// `ECS Task State Change`.
 #[must_use]
-pub fn task_changed(task: &Task, scope: &Scope, now: Timestamp) -> Value {
+pub(crate) fn task_changed(task: &Task, scope: &Scope, now: Timestamp) -> Value {
     let mut detail = detail(task, now);
     // EventBridge calls a network interface `eni`, where DescribeTasks spells it out.
     for attachment in detail.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -40,7 +40,7 @@ pub fn task_changed(task: &Task, scope: &Scope, now: Timestamp) -> Value {
 
 /// `ECS Container Instance State Change`.
 #[must_use]
-pub fn instance_changed(instance: &ContainerInstance, scope: &Scope, now: Timestamp) -> Value {
+pub(crate) fn instance_changed(instance: &ContainerInstance, scope: &Scope, now: Timestamp) -> Value {
     let mut detail = detail(instance, now);
     let cluster = instance.container_instance_arn.rsplit('/').nth(1).unwrap_or_default();
     detail["clusterArn"] = json!(scope.cluster(cluster));

@@ -20,7 +20,7 @@ use crate::store::{Store, Ticket, Write};
 pub(crate) type Outbox = mpsc::UnboundedSender<(Ticket, Vec<Effect>)>;
 
 /// One account in one region.
-pub struct World {
+pub(crate) struct World {
     /// Account and region.
     pub(crate) scope: Scope,
     key: Arc<str>,

@@ -59,11 +59,6 @@ impl LineSplitter {
     }
 }
 
-/// The time at which a line is read, in milliseconds since 1970.
-pub(super) fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
-
 /// How many of the first [`LINE_LIMIT_BYTES`] bytes can be cut off without cutting a character in two.
 fn whole_characters(bytes: &[u8]) -> usize {
     let is_inside_a_character = |at: &usize| bytes[*at] & 0b1100_0000 == 0b1000_0000;

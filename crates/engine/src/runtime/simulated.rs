@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::lines::now_ms;
 use super::{
     ContainerKey, ContainerPlan, Found, Known, LogLine, Prepared, Report, Reports, Runtime, StartError,
     Started, TaskKey, TaskPlan, ports,
 };
+use crate::clock;
 
 /// In a container's environment: how many milliseconds it runs, or `forever`. Absent means one pace.
 const RUN_MS: &str = "LONGSHORE_SIMULATE_RUN_MS";
@@ -178,7 +178,7 @@ impl Containers {
         self.lock().remove(&key);
         self.ends.notify_waiters();
         let text = format!("simulated: nothing ran (exit code {exit_code})");
-        let line = LogLine { at_ms: now_ms(), number: 0, text };
+        let line = LogLine { at_ms: clock::now().0, number: 0, text };
         // Nobody to report to means that the engine is going down.
         reports.send(Report::Lines(key.clone(), vec![line])).await.ok();
         reports.send(Report::Exited { key, exit_code: Some(exit_code), reason: None }).await.ok();

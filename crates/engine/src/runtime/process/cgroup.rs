@@ -89,7 +89,11 @@ impl Cgroups {
                 Err(reason) => refusals.push(reason),
             }
         }
-        if found.is_empty() { Err(refusals.join("; ")) } else { Ok(Self { hierarchies: found }) }
+        match refusals.into_iter().next() {
+            Some(reason) if found.is_empty() => Err(reason),
+            None if found.is_empty() => Err("the kernel has none".to_owned()),
+            _ => Ok(Self { hierarchies: found }),
+        }
     }
 
     /// What is limited, and where, in one sentence.
@@ -111,7 +115,7 @@ impl Cgroups {
     pub(super) fn add_task(&self, task: &str, limits: Limits) -> io::Result<()> {
         for hierarchy in &self.hierarchies {
             let group = hierarchy.base.join(task);
-            hierarchy.make(&group, limits)?;
+            hierarchy.set_up(&group, limits)?;
             hierarchy.delegate(&group)?;
         }
         Ok(())
@@ -127,7 +131,7 @@ impl Cgroups {
         let mut memberships = Vec::new();
         for hierarchy in &self.hierarchies {
             let group = hierarchy.base.join(task).join(start);
-            hierarchy.make(&group, limits)?;
+            hierarchy.set_up(&group, limits)?;
             let join = group.join(hierarchy.version.members());
             memberships.push(Membership { join, leave: hierarchy.leave.clone() });
         }
@@ -180,8 +184,8 @@ impl Cgroups {
 }
 
 impl Hierarchy {
-    fn make(&self, group: &Path, limits: Limits) -> io::Result<()> {
-        fs_err::create_dir_all(group)?;
+    fn set_up(&self, group: &Path, limits: Limits) -> io::Result<()> {
+        make(group)?;
         for (file, value, is_needed) in self.settings(limits) {
             match fs_err::write(group.join(file), value) {
                 Err(error) if is_needed => return Err(error),
@@ -233,6 +237,14 @@ impl Hierarchy {
     }
 }
 
+/// Makes a group. One that exists is fine.
+fn make(group: &Path) -> io::Result<()> {
+    match fs_err::create_dir(group) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome,
+    }
+}
+
 /// The controllers (none: version 2) and the group of a line of /proc/self/cgroup.
 fn membership(line: &str) -> Option<(&str, &str)> {
     line.split_once(':')?.1.split_once(':')
@@ -250,7 +262,10 @@ fn version_1(controller: &str, group: &str, name: &str) -> Result<Hierarchy, Str
         has_memory: controller == "memory",
         has_cpu: controller != "memory",
     };
-    fs_err::create_dir_all(&hierarchy.base).map_err(|error| error.to_string())?;
+    // What is no control group must not be taken for one: a directory can be made nearly anywhere.
+    fs_err::metadata(&hierarchy.leave)
+        .and_then(|_| make(&hierarchy.base))
+        .map_err(|error| error.to_string())?;
     Ok(hierarchy)
 }
 
@@ -286,7 +301,7 @@ impl Hierarchy {
         {
             self.delegate(ancestor)?;
         }
-        fs_err::create_dir_all(&self.base)?;
+        make(&self.base)?;
         self.delegate(&self.base)
     }
 }

@@ -97,6 +97,7 @@ impl Shared {
 
     /// Starts a container, and the task that reports what becomes of it.
     pub(super) async fn start(self: Arc<Self>, plan: ContainerPlan) -> Result<Started, StartError> {
+        self.check_open()?;
         let runtime_id = format!("{}-{}", plan.key.task.task, self.starts.fetch_add(1, Ordering::Relaxed));
         let (key, memory_mib) = (plan.key.clone(), limits(&plan.definition).memory_mib);
         let (shared, id) = (Arc::clone(&self), runtime_id.clone());
@@ -126,7 +127,7 @@ impl Shared {
         {
             let mut running = self.lock();
             if running.is_closed {
-                return Err(cannot_start("the engine is shutting down"));
+                return Err(shutting_down());
             }
             running.containers.insert(key, Arc::clone(&container));
             running.watched += 1;
@@ -193,6 +194,11 @@ impl Shared {
     /// A container that runs.
     pub(super) fn container(&self, key: &ContainerKey) -> Option<Arc<Container>> {
         self.lock().containers.get(key).cloned()
+    }
+
+    /// Refuses what comes after [`Shared::close`].
+    pub(super) fn check_open(&self) -> Result<(), StartError> {
+        if self.lock().is_closed { Err(shutting_down()) } else { Ok(()) }
     }
 
     /// Lets nothing more start, and gives what runs.
@@ -351,6 +357,10 @@ fn start_name(key: &ContainerKey) -> String {
 fn pipe() -> io::Result<(Stdio, Receiver)> {
     let (reader, writer) = io::pipe()?;
     Ok((Stdio::from(writer), Receiver::from_owned_fd(OwnedFd::from(reader))?))
+}
+
+fn shutting_down() -> StartError {
+    cannot_start("the engine is shutting down")
 }
 
 fn cannot_start(why: &str) -> StartError {

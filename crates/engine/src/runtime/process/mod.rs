@@ -102,6 +102,7 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn prepare(&self, plan: &TaskPlan) -> Result<Prepared, StartError> {
+        self.shared.check_open()?;
         let limits = Limits { memory_mib: plan.memory_mib, cpu_shares: None, cpu_cap: plan.cpu };
         let (shared, task) = (Arc::clone(&self.shared), plan.key.task.clone());
         let outcome = in_background(move || {

@@ -7,7 +7,8 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::runtime::lines::{LineSplitter, now_ms};
+use crate::clock;
+use crate::runtime::lines::LineSplitter;
 use crate::runtime::{ContainerKey, LINES_PER_REPORT, LogLine, Report, Reports};
 
 /// Bytes read at once from a pipe: as much as a pipe holds.
@@ -109,7 +110,7 @@ impl Batch<'_> {
         if texts.is_empty() {
             return;
         }
-        let at_ms = now_ms();
+        let at_ms = clock::now().0;
         for text in texts {
             self.bytes += text.len();
             self.lines.push(LogLine { at_ms, number: self.number, text });
