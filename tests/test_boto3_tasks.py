@@ -76,6 +76,7 @@ def test_containers_wait_for_what_they_depend_on(ecs, logs, cluster):
         group=cluster,
         name="healthy",
         essential=False,
+        stopTimeout=2,
         healthCheck={"command": ["CMD-SHELL", "true"], "interval": 5},
         dependsOn=[{"containerName": "first", "condition": "SUCCESS"}],
     )
@@ -183,6 +184,27 @@ def test_running_out_of_memory_is_told_apart(docker_ready, engines, name):
     task = finished(ecs, name, task_definition(name, hungry))
     [main] = task["containers"]
     assert main["exitCode"] == 137 and main["reason"].startswith("OutOfMemoryError"), task
+
+
+def test_an_image_that_cannot_be_pulled(docker_ready, engines, name):
+    ecs = engines("docker").client("ecs")
+    ecs.create_cluster(clusterName=name)
+    register_instance(ecs, name)
+    # Nobody listens on port 1, so the answer comes at once.
+    task = finished(ecs, name, task_definition(name, container("true", image="127.0.0.1:1/none:1")))
+    assert task["stopCode"] == "TaskFailedToStart" and "exitCode" not in task["containers"][0]
+    assert "CannotPullContainerError" in task["stoppedReason"] + task["containers"][0].get("reason", "")
+
+
+def test_a_process_needs_a_command(process_engine, name):
+    ecs = process_engine.client("ecs")
+    ecs.create_cluster(clusterName=name)
+    register_instance(ecs, name)
+    definition = task_definition(name, {"name": "main", "image": "nginx", "memory": 32})
+    task = finished(ecs, name, definition)
+    assert task["stopCode"] == "TaskFailedToStart" and "exitCode" not in task["containers"][0]
+    reasons = task["stoppedReason"] + task["containers"][0].get("reason", "")
+    assert "nginx" in reasons and "longshore.toml" in reasons
 
 
 def test_many_lines_in_the_last_moment_are_all_kept(ecs, logs, cluster):

@@ -1,4 +1,4 @@
-"""kill -9 under load, at 50 random moments: whatever was acknowledged is there after the restart, and nothing runs
+"""kill -9 under load, at many random moments: whatever was acknowledged is there after the restart, and nothing runs
 on that the engine does not know. `LONGSHORE_CRASH_SEED` repeats a run's moments."""
 
 import os
@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 import uuid
+from dataclasses import dataclass
 
 import pytest
 from botocore.exceptions import BotoCoreError
@@ -14,9 +15,24 @@ from support.definitions import NETWORK, container, fargate_definition, task_def
 from support.engine import processes_with
 from support.wait import until
 
-MOMENTS = 50
-# A round's load lasts at most so long; the kill comes at a random moment of it.
-LOAD_SECONDS_MAX = 0.25
+
+@dataclass(frozen=True)
+class Plan:
+    """How hard a runtime is tried."""
+
+    # How many times the engine is killed.
+    moments: int
+    # A round's load lasts at most so long; the kill comes at a random moment of it.
+    load_seconds_max: float
+    # How long the writer of tasks waits between two: enough of them, not all that the machine can start.
+    task_pause_seconds: float
+
+
+PLANS = {
+    "process": Plan(moments=50, load_seconds_max=0.25, task_pause_seconds=0.01),
+    "simulated": Plan(moments=50, load_seconds_max=0.25, task_pause_seconds=0.01),
+    "docker": Plan(moments=8, load_seconds_max=1.0, task_pause_seconds=0.1),
+}
 # So often the restarted engine is killed once more while it recovers.
 KILLED_TWICE = 0.2
 # A start takes about so long, and the second kill comes within it.
@@ -32,6 +48,7 @@ class Load:
         self.ecs, self.logs = engine.client("ecs"), engine.client("logs")
         self.definitions, self.tasks, self.lines, self.unexpected = [], [], [], []
         self.next_line = first_line
+        self.task_pause_seconds = PLANS[engine.runtime].task_pause_seconds
         writers = (self.write_definition, self.write_task, self.write_line)
         self.threads = [threading.Thread(target=self.repeat, args=(writer,)) for writer in writers]
 
@@ -65,7 +82,7 @@ class Load:
         )
         assert answer["failures"] == [], answer["failures"]
         self.tasks.append(answer["tasks"][0]["taskArn"])
-        time.sleep(0.01)  # each is a process on this machine: enough of them, not all that it can start
+        time.sleep(self.task_pause_seconds)
 
     def write_line(self):
         line, self.next_line = self.next_line, self.next_line + 1
@@ -128,11 +145,13 @@ def killed_while_it_recovers(engine, moment):
     process.wait()
 
 
-@pytest.mark.parametrize("runtime", ["process", "simulated"])
-def test_kill_9_at_50_random_moments_loses_nothing_acknowledged(own_engine, runtime):
+@pytest.mark.parametrize("runtime", PLANS)
+def test_kill_9_at_random_moments_loses_nothing_acknowledged(request, own_engine, runtime):
+    if runtime == "docker":
+        request.getfixturevalue("docker_ready")
     seed = int(os.environ.get("LONGSHORE_CRASH_SEED", random.SystemRandom().randrange(2**32)))
     print(f"LONGSHORE_CRASH_SEED={seed}")
-    moments = random.Random(seed)
+    moments, plan = random.Random(seed), PLANS[runtime]
     marker = uuid.uuid4().hex
     engine = own_engine(runtime)
     ecs = engine.client("ecs")
@@ -141,16 +160,16 @@ def test_kill_9_at_50_random_moments_loses_nothing_acknowledged(own_engine, runt
         {"name": "LONGSHORE_TEST_MARKER", "value": marker},
         {"name": "LONGSHORE_SIMULATE_RUN_MS", "value": "forever"},
     ]
-    sleeper = container("sleep 300 & exec sleep 300", environment=environment)
+    sleeper = container("trap 'exit 0' TERM; sleep 300 & wait", environment=environment)
     ecs.register_task_definition(**fargate_definition("sleeper", sleeper))
     engine.client("logs").create_log_group(logGroupName=GROUP)
     engine.client("logs").create_log_stream(logGroupName=GROUP, logStreamName="written")
 
     acknowledged, line = Acknowledged(), 0
-    for _ in range(MOMENTS):
+    for _ in range(plan.moments):
         before = len(acknowledged.definitions), len(acknowledged.tasks), len(acknowledged.lines)
         with Load(engine, line) as load:
-            time.sleep(moments.uniform(0, LOAD_SECONDS_MAX))
+            time.sleep(moments.uniform(0, plan.load_seconds_max))
             engine.kill()
         line = load.next_line
         acknowledged.add(load)
@@ -159,7 +178,7 @@ def test_kill_9_at_50_random_moments_loses_nothing_acknowledged(own_engine, runt
         engine.start()
         acknowledged.check(engine, *before)
         stop_all_tasks(engine)
-        until(lambda: processes_with(marker) == [], "the end of every process of a task", 10)
+        until(lambda: processes_with(marker) == [], "the end of every process of a task")
     acknowledged.check(engine, 0, 0, 0)
     counts = len(acknowledged.definitions), len(acknowledged.tasks), len(acknowledged.lines)
-    assert min(counts) > MOMENTS, f"too little load to prove anything: {counts}"
+    assert min(counts) > plan.moments, f"too little load to prove anything: {counts}"

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 from support import program
-from support.definitions import WAIT_FOR_TERM, container, task_definition, wait_for
+from support.definitions import WAIT_FOR_TERM, container, describe, fargate_definition, task_definition, wait_for
 from support.wait import until
 
 
@@ -132,6 +132,25 @@ def test_all_containers_lines_have_a_prefix(ecs, cluster, run):
     lines = done.stdout.splitlines()
     assert any("side" in line.split("from")[0] and line.endswith("from the side") for line in lines), lines
     assert any("main" in line.split("from")[0] and line.endswith("from the main") for line in lines), lines
+
+
+def test_several_tasks_are_told_apart(ecs, cluster, run, registered):
+    done = run(registered("echo hello; exit 5"), "--count", "2")
+    assert done.returncode == 5, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(set(lines)) == 2 and all(line.endswith("hello") for line in lines), lines
+    assert len(ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]) == 2
+
+
+def test_fargate_spot(engine, ecs, logs, name):
+    ecs.create_cluster(clusterName=name, capacityProviders=["FARGATE", "FARGATE_SPOT"])
+    ecs.register_task_definition(**fargate_definition(name, container("echo spot", group=name)))
+    done = engine.longshore(
+        "run", name, "--cluster", name, "--capacity-provider", "FARGATE_SPOT=1", "--subnet", "subnet-0a1b2c3d"
+    )
+    assert shown(done) == ["spot"]
+    [task] = ecs.list_tasks(cluster=name, desiredStatus="STOPPED")["taskArns"]
+    assert describe(ecs, name, task)["capacityProviderName"] == "FARGATE_SPOT"
 
 
 def test_detach_leaves_the_task_running(ecs, cluster, run, registered):

@@ -130,6 +130,18 @@ def test_any_credentials_when_told_so(own_engine):
     assert done.returncode != 0 and "UnrecognizedClientException" in done.stderr
 
 
+def test_the_runtime_is_chosen_and_said(own_engine, tmp_path):
+    nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/no-docker.sock"}
+    chosen = own_engine("auto", ephemeral=True, environment=nowhere)
+    assert "process" in chosen.log_text()
+    nothing_runs = own_engine("simulated", ephemeral=True)
+    assert "simulated" in nothing_runs.log_text() and "no container runs" in nothing_runs.log_text()
+
+
+def test_docker_is_chosen_where_a_daemon_answers(docker_ready, own_engine):
+    assert "docker" in own_engine("auto", ephemeral=True).log_text()
+
+
 def test_the_account_is_the_one_that_was_told(own_engine):
     ecs = own_engine("simulated", options=["--account", "999988887777"]).client("ecs")
     made = ecs.create_cluster(clusterName="c")["cluster"]["clusterArn"]

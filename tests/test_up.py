@@ -28,12 +28,12 @@ def up(home, tmp_path):
     """Starts `longshore up`; what still runs at the test's end is ended."""
     started = []
 
-    def start(*arguments):
+    def start(*arguments, environment=home):
         log = tmp_path / f"up-{len(started)}.log"
         with log.open("wb") as said:
             process = subprocess.Popen(
                 [program.LONGSHORE, "up", *map(str, arguments)],
-                env=home,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=said,
@@ -94,6 +94,13 @@ def test_up_runs_an_example_and_serves_and_finds_everything_again(up, home, tmp_
     assert sorted(aws(second, home, "ecs", "list-container-instances")["containerInstanceArns"]) == sorted(instances)
     assert task in aws(second, home, "ecs", "list-tasks", "--desired-status", "STOPPED")["taskArns"]
     assert end(second, signal.SIGTERM) == 0
+
+
+def test_up_runs_its_example_in_docker_where_a_daemon_answers(docker_ready, up, tmp_path):
+    process = up("--ephemeral", "--listen", "127.0.0.1:0", environment=program.bare_environment(tmp_path / "home"))
+    said = process.log.read_text()
+    assert "docker" in said and "exit code: 0" in said
+    assert end(process) == 0
 
 
 def test_up_ephemeral_leaves_nothing(up, home, tmp_path):

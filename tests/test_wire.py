@@ -104,6 +104,13 @@ def test_its_own_names(engine, host):
     assert send(Named, signed(Named), host=host.format(port=engine.port)).status == 200
 
 
+def test_an_unsigned_reset(own_engine):
+    engine = own_engine("simulated", ephemeral=True)
+    engine.client("ecs").create_cluster(clusterName="stays")
+    refused(send(engine, Request("/_longshore/reset", {}, b"")), "MissingAuthenticationTokenException")
+    assert engine.client("ecs").describe_clusters(clusters=["stays"])["clusters"]
+
+
 def test_a_browser_gets_no_permission(engine):
     headers = {"Origin": "http://attacker.example", "Access-Control-Request-Method": "POST"}
     answer = send(engine, Request("/", headers, b"", method="OPTIONS"))
