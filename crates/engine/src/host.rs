@@ -14,8 +14,9 @@ use tokio::task::JoinSet;
 use crate::clock::now;
 use crate::engine::Engine;
 use crate::events;
+use crate::output::LINES;
 use crate::runtime::{ContainerKey, Report, TaskKey};
-use crate::store::Ticket;
+use crate::store::{Ticket, Write};
 use crate::world::World;
 
 pub(crate) fn task_key(scope: &Scope, task: &str) -> TaskKey {
@@ -132,6 +133,10 @@ pub(crate) async fn take_reports(engine: Arc<Engine>, mut reports: mpsc::Receive
                 let report = EcsReport::Exited { exit_code, reason };
                 // The lines were handed to the store before this: nobody sees the end without them.
                 drop(world.step(Event::Container(container_ref(&key), report), now()));
+                if engine.runtime.survives() {
+                    let (scope, id) = (world.key(), lines_id(&key));
+                    drop(engine.store.submit(vec![Write::Delete { scope, kind: LINES, id }]));
+                }
             }
         }
     }

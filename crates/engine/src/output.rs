@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use longshore_model::arn::Scope;
 use longshore_model::container_definition::{ContainerDefinition, LogConfiguration};
 use regex_lite::Regex;
 
@@ -10,7 +11,7 @@ use crate::clock::now;
 use crate::refusal::Refusal;
 use crate::runtime::{ContainerKey, LINE_LIMIT_BYTES, LogLine};
 use crate::store::Write;
-use crate::world::World;
+use crate::world::{World, scope_key};
 
 /// The sort of record that counts the stored lines of a container.
 pub(crate) const LINES: &str = "container-lines";
@@ -91,7 +92,10 @@ fn date_pattern(format: &str) -> String {
 
 /// A container's output on its way.
 struct Stream {
+    /// Whose logs they are.
     world: Arc<World>,
+    /// The store's name for the task's own account and region, which may differ from those of the logs.
+    scope: Arc<str>,
     target: LogTarget,
     /// None until the runtime's id is known.
     name: Option<String>,
@@ -123,8 +127,10 @@ impl Output {
 
     /// Makes a container's output known before it starts; with a name its stream must exist.
     pub(crate) fn open(&self, key: ContainerKey, world: Arc<World>, target: LogTarget, name: Option<String>) {
-        self.streams()
-            .insert(key, Stream { world, target, name, waiting: Vec::new(), lines: 0, count: None });
+        let scope = Scope { account: key.task.account.clone(), region: key.task.region.clone() };
+        let scope = scope_key(&scope).into();
+        let stream = Stream { world, scope, target, name, waiting: Vec::new(), lines: 0, count: None };
+        self.streams().insert(key, stream);
     }
 
     /// Names the stream of a container that was opened without a name.
@@ -195,7 +201,7 @@ impl Stream {
         let events = events.map(|event| (event.at_ms, event.text)).collect();
         let left: u64 = self.waiting.iter().map(|event| event.lines).sum();
         let count = self.count.clone().map(|id| Write::Put {
-            scope: self.world.key(),
+            scope: self.scope.clone(),
             kind: LINES,
             id,
             body: self.lines.saturating_sub(left).to_string(),

@@ -3,6 +3,7 @@
 mod ecs;
 mod metadata;
 mod protocol;
+mod strict;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -170,9 +170,7 @@ pub trait Runtime: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Whether its containers outlive the engine, so that [`Runtime::recover`] can find them again.
-    fn survives(&self) -> bool {
-        false
-    }
+    fn survives(&self) -> bool;
 
     /// Makes ready what the task's containers share: images, network, volumes. Undone by [`Runtime::release`],
     /// which is called whether this succeeds or not.

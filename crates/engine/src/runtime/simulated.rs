@@ -105,6 +105,10 @@ impl Runtime for SimulatedRuntime {
         "simulated"
     }
 
+    fn survives(&self) -> bool {
+        false
+    }
+
     async fn prepare(&self, plan: &TaskPlan) -> Result<Prepared, StartError> {
         take(self.pace).await;
         let ip = (plan.network_mode == NetworkMode::Awsvpc).then(|| {

@@ -5,6 +5,7 @@ use longshore_model::UNKNOWN_WORD;
 use serde_json::Value;
 
 use super::protocol;
+use super::strict::Strict;
 use crate::refusal::Refusal;
 use crate::world::World;
 
@@ -26,7 +27,7 @@ pub(crate) fn read(operation: &str, body: Value) -> Result<Request, Refusal> {
         return Err(protocol::serialization(None));
     }
     let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(body, &mut track);
+    let tracked = serde_path_to_error::Deserializer::new(Strict(body), &mut track);
     match Request::read(operation, tracked) {
         None => Err(protocol::unknown_operation()),
         Some(Ok(request)) => Ok(request),

@@ -139,6 +139,10 @@ impl Runtime for DockerRuntime {
         "docker"
     }
 
+    fn survives(&self) -> bool {
+        true
+    }
+
     async fn prepare(&self, plan: &TaskPlan) -> Result<Prepared, StartError> {
         let daemon = &self.daemon;
         let containers = &plan.definition.spec.container_definitions;

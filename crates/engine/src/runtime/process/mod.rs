@@ -101,6 +101,10 @@ impl Runtime for ProcessRuntime {
         "process"
     }
 
+    fn survives(&self) -> bool {
+        false
+    }
+
     async fn prepare(&self, plan: &TaskPlan) -> Result<Prepared, StartError> {
         self.shared.check_open()?;
         let limits = Limits { memory_mib: plan.memory_mib, cpu_shares: None, cpu_cap: plan.cpu };
