@@ -135,7 +135,7 @@ operations! {
     RegisterContainerInstance(instance::RegisterContainerInstance) -> instance::OneInstance =
         |cloud, input, call| cloud.register_container_instance(input, call.now);
     DeregisterContainerInstance(instance::DeregisterContainerInstance) -> instance::OneInstance =
-        |cloud, input, call| cloud.deregister_container_instance(&input);
+        |cloud, input, call| cloud.deregister_container_instance(&input, call.now);
     DescribeContainerInstances(instance::DescribeContainerInstances) -> instance::Instances =
         |cloud, input, call| cloud.describe_container_instances(&input);
     ListContainerInstances(instance::ListContainerInstances) -> instance::InstanceArns =

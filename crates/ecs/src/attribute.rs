@@ -1,5 +1,7 @@
 //! Attributes of container instances that users set, beside those that the agent registered.
 
+use std::collections::BTreeSet;
+
 use longshore_model::placement::Attribute;
 use serde::Serialize;
 
@@ -58,10 +60,13 @@ impl Cloud {
         let targets = self.targets(request.cluster.as_deref(), &request.attributes)?;
         for (id, attribute) in &targets {
             legal(attribute)?;
-            let custom = |it: &&Attribute| !it.name.contains("ecs.");
-            let own = self.instances.get(id).map_or(0, |it| it.attributes.iter().filter(custom).count());
-            if own >= INSTANCE_LIMIT {
-                let message = format!("The container instance {id} has {own} custom attributes already.");
+            let old = self.instances.get(id).into_iter().flat_map(|it| &it.attributes);
+            let new = targets.iter().filter(|(of, _)| of == id).map(|(_, attribute)| attribute);
+            let custom = old.chain(new).map(|it| &it.name).filter(|name| !name.contains("ecs."));
+            if custom.collect::<BTreeSet<_>>().len() > INSTANCE_LIMIT {
+                let message = format!(
+                    "The container instance {id} cannot have more than {INSTANCE_LIMIT} custom attributes."
+                );
                 return Err(Fault::new(FaultKind::AttributeLimitExceeded, message));
             }
         }

@@ -31,9 +31,15 @@ pub struct Cloud {
     pub(crate) settings: Settings,
     /// When which task wants to be looked at again.
     pub(crate) timers: BTreeSet<(Timestamp, String)>,
+    /// The moment of the last step.
+    latest: Timestamp,
     effects: Vec<Effect>,
     changed: BTreeSet<Key>,
 }
+
+/// How much earlier than the last step a step may be and still belong to that same moment, in milliseconds: callers
+/// read the clock before it is their turn. A clock that was set back further is believed.
+const SAME_MOMENT_MS: i64 = 1000;
 
 /// What the world outside has to do because of a step.
 #[derive(Debug, Clone)]
@@ -101,6 +107,7 @@ impl Cloud {
             tokens: BTreeMap::new(),
             settings: Settings::default(),
             timers: BTreeSet::new(),
+            latest: Timestamp::default(),
             effects: Vec::new(),
             changed: BTreeSet::new(),
         }
@@ -126,6 +133,14 @@ impl Cloud {
     /// What the last steps changed: to be stored (see [`Cloud::row`]) before anything is answered or carried out.
     pub fn take_changes(&mut self) -> BTreeSet<Key> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// The moment of a step, which is not before that of the last one, so that nothing ends before it began.
+    pub(crate) fn moment(&mut self, now: Timestamp) -> Timestamp {
+        if !(0..=SAME_MOMENT_MS).contains(&self.latest.ms_since(now)) {
+            self.latest = now;
+        }
+        self.latest
     }
 
     pub(crate) fn emit(&mut self, effect: Effect) {

@@ -248,7 +248,9 @@ impl Cloud {
                 .revisions
                 .values()
                 .any(|revision| revision.definition.status == TaskDefinitionStatus::Active);
-            name.starts_with(prefix) && wanted.is_none_or(|wanted| wanted == active)
+            // Of a family whose revisions are all deleted only its last number is kept.
+            let exists = !family.revisions.is_empty();
+            exists && name.starts_with(prefix) && wanted.is_none_or(|wanted| wanted == active)
         });
         let names = names.map(|(name, _)| name.clone());
         let rest = names.filter(|name| after.as_ref().is_none_or(|after| name > after));
@@ -285,9 +287,12 @@ impl Cloud {
             1..=10 => {}
             _ => return Err(Fault::invalid("Size of TaskDefinition references list cannot exceed 10")),
         }
+        let find = |given| Ok(self.revision(given)?.map(|revision| Arc::clone(&revision.definition)));
+        let found = request.task_definitions.iter().map(|given| find(given));
+        let found = found.collect::<Result<Vec<_>, Fault>>()?;
         let (mut task_definitions, mut failures) = (Vec::new(), Vec::new());
-        for given in &request.task_definitions {
-            match self.revision(given)?.map(|revision| Arc::clone(&revision.definition)) {
+        for (given, definition) in request.task_definitions.iter().zip(found) {
+            match definition {
                 None => failures.push(Failure {
                     arn: Some(given.clone()),
                     reason: "TASK_DEFINITION_NOT_FOUND".into(),

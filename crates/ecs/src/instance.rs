@@ -9,7 +9,7 @@ use longshore_model::arn::last_part;
 use longshore_model::instance::{ContainerInstance, InstanceStatus, Resource, VersionInfo};
 use longshore_model::placement::Attribute;
 use longshore_model::tag::Tag;
-use longshore_model::task::LastStatus;
+use longshore_model::task::{LastStatus, StopCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -182,24 +182,31 @@ impl Cloud {
     pub(crate) fn deregister_container_instance(
         &mut self,
         request: &DeregisterContainerInstance,
+        now: Timestamp,
     ) -> Result<OneInstance, Fault> {
         let cluster = self.active_cluster(request.cluster.as_deref())?;
         let Some(id) = self.instance_in(&cluster, &request.container_instance).map(|it| it.id.clone()) else {
             let given = last_part(&request.container_instance);
             return Err(Fault::invalid(format!("Referenced container instance {given} not found.")));
         };
-        let busy = self.tasks_in(&cluster).any(|it| it.instance.as_ref() == Some(&id) && !is_over(it));
-        if busy && !request.force {
+        let tasks = self.tasks_of_cluster.get(&cluster).into_iter().flatten().filter(|task| {
+            self.tasks.get(*task).is_some_and(|it| it.instance.as_ref() == Some(&id) && !is_over(it))
+        });
+        let tasks: Vec<String> = tasks.cloned().collect();
+        if !tasks.is_empty() && !request.force {
             return Err(Fault::invalid("Found running tasks on the instance."));
         }
-        // With force its tasks go on: they are no longer placed on, or accounted for by, any instance.
         self.change_instance(&id, |instance| instance.status = InstanceStatus::Inactive);
-        self.publish_instance(&id);
         let answer = self.one_instance(&id);
         if let Some(cluster) = self.clusters.get_mut(&cluster)
             && let Some(index) = cluster.slots.find(&id)
         {
             cluster.slots.remove(index);
+        }
+        // On AWS nobody looks after these containers any more. Here nobody else would: they are stopped.
+        for task in tasks {
+            let reason = "Container instance deregistration forced by user".to_owned();
+            self.stop(&task, StopCode::UserInitiated, reason, now);
         }
         answer
     }
@@ -277,7 +284,6 @@ impl Cloud {
                 Some((id, true, before)) => {
                     if before != status {
                         self.change_instance(&id, |instance| instance.status = status);
-                        self.publish_instance(&id);
                     }
                     answer
                         .container_instances
@@ -288,11 +294,10 @@ impl Cloud {
         Ok(answer)
     }
 
-    /// Changes an instance, its version, and what the placer sees of it.
+    /// Changes an instance, and what the placer sees of it.
     pub(crate) fn change_instance(&mut self, id: &str, change: impl FnOnce(&mut Instance)) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         change(instance);
-        instance.version = instance.version.saturating_add(1);
         let takes_tasks = instance.status == InstanceStatus::Active;
         let (agent_version, attributes) =
             (instance.version_info.agent_version.clone(), plain(&instance.attributes));
@@ -305,7 +310,16 @@ impl Cloud {
                 slot.attributes = attributes;
             });
         }
+        self.instance_changed(id);
+    }
+
+    /// Says that what DescribeContainerInstances gives of an instance has changed: as in ECS, whatever makes an event
+    /// makes a version. Counts of tasks alone do neither.
+    pub(crate) fn instance_changed(&mut self, id: &str) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        instance.version = instance.version.saturating_add(1);
         self.touch(Key::Instance(id.to_owned()));
+        self.publish_instance(id);
     }
 
     /// Counts a task's step from one state to the next on its instance.
@@ -346,10 +360,10 @@ impl Cloud {
             let given_back = cluster.slots.give_back(index, &ask);
             debug_assert!(given_back.is_ok(), "{given_back:?}");
         }
-        self.publish_instance(&instance);
+        self.instance_changed(&instance);
     }
 
-    pub(crate) fn publish_instance(&mut self, id: &str) {
+    fn publish_instance(&mut self, id: &str) {
         if let Some(view) = self.instances.get(id).map(|instance| self.instance_view(instance)) {
             self.emit(Effect::InstanceChanged(Box::new(view)));
         }

@@ -56,6 +56,7 @@ pub enum Event {
 
 /// Tells the cloud what happened. Only a call has an answer.
 pub fn step(cloud: &mut Cloud, event: Event, now: Timestamp) -> Option<Result<Answer, Fault>> {
+    let now = cloud.moment(now);
     match event {
         Event::Call { request, caller, size_bytes } => {
             Some(cloud.handle(*request, &api::Call { caller: &caller, now, size_bytes }))

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
-use longshore_model::container_definition::{ContainerDefinition, DependencyCondition};
-use longshore_model::task::{DesiredStatus, HealthStatus, LastStatus, StopCode};
+use longshore_model::task::{DesiredStatus, LastStatus, StopCode};
 
 use crate::cloud::{Cloud, ContainerRef, Effect, Key};
+use crate::task::{Stage, TaskEntry, is_over};
 pub use reports::Report;
 
+mod order;
 mod reports;
+mod timers;
 
-use crate::task::{STOPPED_TASK_VISIBLE_SECONDS, Stage, TaskEntry, is_over};
+use order::Readiness;
 
 /// Seconds between the stop signal and SIGKILL where the container says nothing.
 const STOP_TIMEOUT_SECONDS: i64 = 30;
-/// Seconds after which a kill that had no effect is tried again.
-const KILL_AGAIN_SECONDS: i64 = 10;
-/// How often a kill is tried.
-const KILLS_LIMIT: u32 = 6;
 /// The exit code of a container that the agent gave up starting (agent source, dependencygraph).
 const NEVER_STARTED_EXIT_CODE: i32 = 143;
 
@@ -38,7 +36,8 @@ impl Cloud {
         self.advance(id, now);
     }
 
-    /// Lets a task do what it may do next. Calling it once more changes nothing.
+    /// Lets a task do what it may do next, and tells the subscribers what changed. Calling it once more changes
+    /// nothing.
     pub(crate) fn advance(&mut self, id: &str, now: Timestamp) {
         let Some(entry) = self.tasks.get(id).filter(|entry| !is_over(entry)) else { return };
         if entry.view.desired_status == DesiredStatus::Stopped {
@@ -47,6 +46,7 @@ impl Cloud {
             self.advance_starting(id, now);
         }
         self.set_timer(id);
+        self.publish_task(id);
     }
 
     fn advance_starting(&mut self, id: &str, now: Timestamp) {
@@ -54,30 +54,43 @@ impl Cloud {
         let Some(entry) = self.tasks.get(id) else { return };
         let mut hopeless = None;
         let mut ready = Vec::new();
-        for (index, definition) in entry.definition.spec.container_definitions.iter().enumerate() {
-            if entry.runs[index].stage != Stage::Waiting {
-                continue;
-            }
-            match may_start(entry, definition, now) {
+        for index in (0..entry.runs.len()).filter(|index| entry.runs[*index].stage == Stage::Waiting) {
+            match order::may_start(entry, index, now) {
                 Readiness::Ready => ready.push(index),
                 Readiness::NotYet => {}
                 Readiness::Never(reason) => hopeless = hopeless.or(Some((index, reason))),
             }
         }
         if let Some((index, reason)) = hopeless {
-            self.give_up_container(id, index, reason, now);
+            self.give_up_container(id, index, &reason, now);
             return;
         }
         for index in ready {
             self.start_container(id, index, now);
         }
-        let all_up = self.tasks.get(id).is_some_and(|entry| {
-            entry
-                .runs
-                .iter()
-                .all(|run| matches!(run.stage, Stage::Running | Stage::Terminating | Stage::Ended))
-        });
-        if all_up && self.tasks.get(id).is_some_and(|entry| entry.view.last_status < LastStatus::Running) {
+        let stuck = |entry: &TaskEntry| {
+            let over = entry.runs.iter().all(|run| matches!(run.stage, Stage::Waiting | Stage::Ended));
+            over && entry.runs.iter().any(|run| run.stage == Stage::Waiting)
+        };
+        if let Some(entry) = self.tasks.get(id).filter(|entry| stuck(entry)) {
+            // Links, volumes and dependencies are each free of circles, but may make one together.
+            let arn = &entry.view.task_arn;
+            let reason = format!("TaskDependencyError: Task dependencies cannot be resolved, taskArn: {arn}");
+            self.stop(id, StopCode::TaskFailedToStart, reason, now);
+            return;
+        }
+        self.reach_running(id, now);
+    }
+
+    /// A task runs once each of its containers has been started or given up.
+    fn reach_running(&mut self, id: &str, now: Timestamp) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        let is_up = |stage| matches!(stage, Stage::Running | Stage::Terminating | Stage::Ended);
+        let all_up = entry.runs.iter().all(|run| is_up(run.stage));
+        if all_up
+            && entry.view.last_status < LastStatus::Running
+            && entry.view.desired_status == DesiredStatus::Running
+        {
             self.set_status(id, LastStatus::Activating);
             self.change_task(id, |task| task.started_at = Some(now));
             self.set_status(id, LastStatus::Running);
@@ -85,7 +98,7 @@ impl Cloud {
     }
 
     /// A container whose dependency can no longer come true: the agent marks it ended, with its reason.
-    fn give_up_container(&mut self, id: &str, index: usize, reason: String, now: Timestamp) {
+    fn give_up_container(&mut self, id: &str, index: usize, reason: &str, now: Timestamp) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
         entry.runs[index].stage = Stage::Ended;
         let essential = entry.definition.spec.container_definitions[index].is_essential();
@@ -116,31 +129,35 @@ impl Cloud {
         self.set_status(id, LastStatus::Deactivating);
         self.set_status(id, LastStatus::Stopping);
         let Some(entry) = self.tasks.get(id) else { return };
-        let definitions = Arc::clone(&entry.definition);
-        let definitions = &definitions.spec.container_definitions;
-        for index in 0..definitions.len() {
+        for index in 0..entry.runs.len() {
             if self.tasks.get(id).is_some_and(|entry| entry.runs[index].stage == Stage::Waiting) {
                 self.end_unstarted(id, index);
             }
         }
-        for index in 0..definitions.len() {
-            let Some(entry) = self.tasks.get_mut(id) else { return };
-            // What others depend on stops after them; what is being started is stopped once that is known.
-            if entry.runs[index].stage != Stage::Running || is_needed(entry, definitions, index) {
-                continue;
-            }
-            let grace = definitions[index].stop_timeout.map_or(STOP_TIMEOUT_SECONDS, i64::from);
-            let run = &mut entry.runs[index];
-            run.stage = Stage::Terminating;
-            run.kill_at = Some(now.plus_seconds(grace));
-            run.check_at = None;
-            let of = reference(id, entry, index);
-            self.touch(Key::Task(id.to_owned()));
-            self.emit(Effect::Terminate(of));
+        let Some(entry) = self.tasks.get(id) else { return };
+        // What others depend on stops after them; what is being started is stopped once that is known.
+        let is_next =
+            |index: &usize| entry.runs[*index].stage == Stage::Running && !order::is_needed(entry, *index);
+        let next: Vec<usize> = (0..entry.runs.len()).filter(is_next).collect();
+        for index in next {
+            self.terminate_container(id, index, now);
         }
         if self.tasks.get(id).is_some_and(|entry| entry.runs.iter().all(|run| run.stage == Stage::Ended)) {
             self.finish(id, now);
         }
+    }
+
+    fn terminate_container(&mut self, id: &str, index: usize, now: Timestamp) {
+        let Some(entry) = self.tasks.get_mut(id) else { return };
+        let definition = &entry.definition.spec.container_definitions[index];
+        let grace = definition.stop_timeout.map_or(STOP_TIMEOUT_SECONDS, i64::from);
+        let run = &mut entry.runs[index];
+        run.stage = Stage::Terminating;
+        run.kill_at = Some(now.plus_seconds(grace));
+        run.check_at = None;
+        let of = reference(id, entry, index);
+        self.touch(Key::Task(id.to_owned()));
+        self.emit(Effect::Terminate(of));
     }
 
     fn end_unstarted(&mut self, id: &str, index: usize) {
@@ -172,89 +189,19 @@ impl Cloud {
             return;
         }
         self.change_task(id, |task| task.last_status = status);
-        let Some(entry) = self.tasks.get(id) else { return };
-        let (view, instance) = (Arc::clone(&entry.view), entry.instance.clone());
+        let instance = self.tasks.get(id).and_then(|entry| entry.instance.clone());
         if let Some(instance) = instance {
             self.count_task(&instance, Some(before), status);
         }
+        self.publish_task(id);
+    }
+
+    /// Tells the subscribers of a task as it is now, unless they know.
+    pub(crate) fn publish_task(&mut self, id: &str) {
+        let Some(entry) = self.tasks.get_mut(id).filter(|it| it.published < it.view.version) else { return };
+        entry.published = entry.view.version;
+        let view = Arc::clone(&entry.view);
         self.emit(Effect::TaskChanged(view));
-    }
-
-    /// Looks at every task whose time has come.
-    pub(crate) fn tick(&mut self, now: Timestamp) {
-        while let Some((at, id)) = self.timers.first().cloned() {
-            if at > now {
-                break;
-            }
-            self.timers.pop_first();
-            if let Some(entry) = self.tasks.get_mut(&id) {
-                entry.wake = None;
-                self.on_timer(&id, now);
-            }
-        }
-        self.sweep_tokens(now);
-    }
-
-    fn on_timer(&mut self, id: &str, now: Timestamp) {
-        let Some(entry) = self.tasks.get_mut(id) else { return };
-        if is_over(entry) {
-            if entry.view.stopped_at.is_none_or(|at| now >= at.plus_seconds(STOPPED_TASK_VISIBLE_SECONDS)) {
-                self.forget(id);
-            } else {
-                self.set_timer(id);
-            }
-            return;
-        }
-        let mut effects = Vec::new();
-        let mut given_up = Vec::new();
-        for index in 0..entry.runs.len() {
-            let of = reference(id, entry, index);
-            let run = &mut entry.runs[index];
-            if run.kill_at.is_some_and(|at| at <= now) {
-                run.kills = run.kills.saturating_add(1);
-                run.kill_at = Some(now.plus_seconds(KILL_AGAIN_SECONDS));
-                if run.kills > KILLS_LIMIT { given_up.push(of) } else { effects.push(Effect::Kill(of)) }
-            } else if run.check_at.is_some_and(|at| at <= now) {
-                run.check_at = None;
-                effects.push(Effect::Check(of));
-            }
-        }
-        if !effects.is_empty() {
-            self.touch(Key::Task(id.to_owned()));
-        }
-        effects.into_iter().for_each(|effect| self.emit(effect));
-        for of in given_up {
-            let reason = "DockerTimeoutError: Could not transition to stopped; timed out after waiting 1m0s";
-            let report = Report::Exited { exit_code: None, reason: Some(reason.into()) };
-            self.container_report(&of, report, now);
-        }
-        self.advance(id, now);
-    }
-
-    fn forget(&mut self, id: &str) {
-        if let Some(entry) = self.tasks.remove(id) {
-            if let Some(ids) = self.tasks_of_cluster.get_mut(&entry.cluster) {
-                ids.remove(id);
-            }
-            self.touch(Key::Task(id.to_owned()));
-            self.forget_unused_definition(&entry.view.task_definition_arn);
-        }
-    }
-
-    /// Enters the next moment at which the task wants to be looked at.
-    pub(crate) fn set_timer(&mut self, id: &str) {
-        let Some(entry) = self.tasks.get_mut(id) else { return };
-        let next = next_wake(entry);
-        if entry.wake == next {
-            return;
-        }
-        if let Some(old) = entry.wake {
-            self.timers.remove(&(old, id.to_owned()));
-        }
-        entry.wake = next;
-        if let Some(at) = next {
-            self.timers.insert((at, id.to_owned()));
-        }
     }
 }
 
@@ -264,79 +211,4 @@ pub(crate) fn reference(id: &str, entry: &TaskEntry, index: usize) -> ContainerR
         container: entry.view.containers[index].name.clone(),
         attempt: entry.runs[index].attempt,
     }
-}
-
-fn next_wake(entry: &TaskEntry) -> Option<Timestamp> {
-    if is_over(entry) {
-        return entry.view.stopped_at.map(|at| at.plus_seconds(STOPPED_TASK_VISIBLE_SECONDS));
-    }
-    let of_runs = entry.runs.iter().flat_map(|run| [run.kill_at, run.check_at]).flatten();
-    let timeouts =
-        entry.definition.spec.container_definitions.iter().enumerate().filter_map(|(index, it)| {
-            let unmet = matches!(entry.runs[index].stage, Stage::Starting | Stage::Running);
-            let someone_waits = entry.runs.iter().any(|run| run.stage == Stage::Waiting);
-            let deadline = start_deadline(entry, index, it)?;
-            (unmet && someone_waits && entry.view.desired_status == DesiredStatus::Running)
-                .then_some(deadline)
-        });
-    of_runs.chain(timeouts).min()
-}
-
-/// When those that wait for this container give up.
-fn start_deadline(entry: &TaskEntry, index: usize, definition: &ContainerDefinition) -> Option<Timestamp> {
-    let asked = entry.runs[index].asked_at?;
-    Some(asked.plus_seconds(definition.start_timeout?.into()))
-}
-
-enum Readiness {
-    Ready,
-    NotYet,
-    Never(String),
-}
-
-/// Whether a container's dependencies let it start; the sentences are the ECS agent's.
-fn may_start(entry: &TaskEntry, definition: &ContainerDefinition, now: Timestamp) -> Readiness {
-    let definitions = &entry.definition.spec.container_definitions;
-    let mut readiness = Readiness::Ready;
-    for dependency in definition.depends_on.iter().flatten() {
-        let Some(index) = definitions.iter().position(|it| it.name == dependency.container_name) else {
-            continue;
-        };
-        let (run, view) = (&entry.runs[index], &entry.view.containers[index]);
-        let ended = run.stage == Stage::Ended;
-        let sentence = |what: &str| {
-            let (of, by) = (&dependency.container_name, &definition.name);
-            Readiness::Never(format!("dependency graph: {what} [{of}] for target [{by}]"))
-        };
-        let met = match dependency.condition {
-            DependencyCondition::Start => run.stage >= Stage::Running,
-            DependencyCondition::Complete => ended,
-            DependencyCondition::Success => ended && view.exit_code == Some(0),
-            DependencyCondition::Healthy => view.health_status == HealthStatus::Healthy && !ended,
-        };
-        if met {
-            continue;
-        }
-        if ended {
-            let Readiness::Never(text) = sentence("failed to resolve container ordering dependency") else {
-                continue;
-            };
-            return Readiness::Never(format!("{text} as dependency did not exit successfully."));
-        }
-        if start_deadline(entry, index, &definitions[index]).is_some_and(|at| now >= at) {
-            let Readiness::Never(text) = sentence("container ordering dependency") else { continue };
-            return Readiness::Never(format!("{text} has timed out."));
-        }
-        readiness = Readiness::NotYet;
-    }
-    readiness
-}
-
-/// Whether a container that is still up depends on this one.
-fn is_needed(entry: &TaskEntry, definitions: &[ContainerDefinition], index: usize) -> bool {
-    let name = &definitions[index].name;
-    definitions.iter().zip(&entry.runs).any(|(other, run)| {
-        run.stage != Stage::Ended
-            && other.depends_on.iter().flatten().any(|dependency| dependency.container_name == *name)
-    })
 }

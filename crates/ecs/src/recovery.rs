@@ -35,9 +35,11 @@ impl Cloud {
 
     /// Takes up every unfinished task after a restart.
     ///
-    /// A task of which nothing had started is prepared again: it was promised. A task of which everything that ran
-    /// survives goes on. A task that lost a running container is stopped with the honest reason.
+    /// A task of which everything that ran survives goes on. A task that lost a running container is stopped with the
+    /// honest reason. A task of which nothing runs (nothing had started yet, or one container has ended and the next
+    /// was about to start) is prepared again: it was promised. Unless it was asked to stop: then it is over.
     pub fn recover(&mut self, surviving: &Surviving, reason: &LostReason, now: Timestamp) {
+        let now = self.moment(now);
         let ids: Vec<String> =
             self.tasks.iter().filter(|(_, entry)| !is_over(entry)).map(|(id, _)| id.clone()).collect();
         for id in ids {
@@ -46,50 +48,56 @@ impl Cloud {
     }
 
     fn recover_task(&mut self, id: &str, surviving: &Surviving, reason: &LostReason, now: Timestamp) {
-        let Some(entry) = self.tasks.get_mut(id) else { return };
-        let mut lost = false;
-        let mut survivors = false;
+        let Some(entry) = self.tasks.get(id) else { return };
+        let stopping = entry.view.desired_status == DesiredStatus::Stopped;
         let references: Vec<_> = (0..entry.runs.len()).map(|index| reference(id, entry, index)).collect();
+        let (mut lost, mut survivors) = (false, false);
         for (index, of) in references.iter().enumerate() {
             let alive = surviving.0.contains(of);
-            survivors |= alive;
+            let Some(entry) = self.tasks.get_mut(id) else { return };
             let run = &mut entry.runs[index];
-            match run.stage {
-                Stage::Starting if !alive => run.stage = Stage::Waiting,
-                // Its start's answer was lost; that it is there is the answer.
-                Stage::Starting => run.stage = Stage::Running,
-                Stage::Running | Stage::Terminating if !alive => lost = true,
-                Stage::Waiting | Stage::Running | Stage::Terminating | Stage::Ended => {}
-            }
-            if run.stage == Stage::Running && run.check_at.is_none() {
-                let check = entry.definition.spec.container_definitions[index].health_check.as_ref();
-                run.check_at = check.map(|_| now);
+            match (run.stage, alive) {
+                (Stage::Waiting | Stage::Ended, _) => continue,
+                (Stage::Starting, false) => {
+                    run.stage = Stage::Waiting;
+                    run.asked_at = None;
+                }
+                (Stage::Running | Stage::Terminating, false) => lost = true,
+                (Stage::Starting | Stage::Running | Stage::Terminating, true) => {
+                    survivors = true;
+                    self.take_up(id, index, of, now);
+                }
             }
         }
         self.touch(Key::Task(id.to_owned()));
         if lost {
             self.lose(id, &references, surviving, reason, now);
-            return;
-        }
-        self.mark_running(id, &references, surviving, now);
-        if survivors || self.has_begun(id) {
+        } else if survivors || stopping {
             self.advance(id, now);
         } else if let Some(entry) = self.tasks.get_mut(id) {
             entry.prepared = false;
             self.emit(Effect::Prepare(id.to_owned()));
-            self.advance(id, now);
+            self.set_timer(id);
         }
     }
 
-    fn has_begun(&self, id: &str) -> bool {
-        self.tasks.get(id).is_some_and(|entry| entry.runs.iter().any(|run| run.stage != Stage::Waiting))
-    }
-
-    fn mark_running(&mut self, id: &str, references: &[ContainerRef], surviving: &Surviving, now: Timestamp) {
-        for (index, of) in references.iter().enumerate().filter(|(_, of)| surviving.0.contains(of)) {
-            let Some(entry) = self.tasks.get_mut(&of.task) else { return };
-            entry.runs[index].started_at.get_or_insert(now);
+    /// A container that is still there. If the answer to its start was lost, that it is there is the answer; what was
+    /// under way when the engine ended is asked for again.
+    fn take_up(&mut self, id: &str, index: usize, of: &ContainerRef, now: Timestamp) {
+        let Some(entry) = self.tasks.get_mut(id) else { return };
+        let checked = entry.definition.spec.container_definitions[index].health_check.is_some();
+        let run = &mut entry.runs[index];
+        run.started_at.get_or_insert(now);
+        let terminating = run.stage == Stage::Terminating;
+        if !terminating {
+            run.stage = Stage::Running;
+            run.check_at = run.check_at.or(checked.then_some(now));
+        }
+        if entry.view.containers[index].last_status != LastStatus::Running {
             self.change_task(id, |task| task.containers[index].last_status = LastStatus::Running);
+        }
+        if terminating {
+            self.emit(Effect::Terminate(of.clone()));
         }
     }
 

@@ -24,6 +24,7 @@ use longshore_model::placement::Attribute;
 use longshore_model::task_definition::TaskSpec;
 
 use crate::fault::Fault;
+pub(crate) use network::link_target;
 
 pub use tags::check_tags;
 

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use longshore_model::container_definition::ContainerDefinition;
+use longshore_model::task::Task;
+use longshore_model::task_definition::TaskDefinition;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{Cloud, Key};
@@ -10,7 +13,7 @@ use crate::definition::Revision;
 use crate::instance::{Instance, slot};
 use crate::run;
 use crate::setting::Settings;
-use crate::task::{TaskEntry, is_over};
+use crate::task::{ContainerRun, TaskEntry, is_over, no_definition};
 use crate::token::TokenUse;
 
 /// A stored part that cannot be read.
@@ -166,10 +169,13 @@ impl Cloud {
         let arn = entry.view.task_definition_arn.clone();
         let definition = self.revision(&arn).ok().flatten().map(|revision| Arc::clone(&revision.definition));
         let Some(entry) = self.tasks.get_mut(id) else { return };
-        entry.wake = None;
-        if let Some(definition) = definition {
-            entry.definition = Arc::new(run::effective(&definition, &entry.view.overrides));
-        }
+        let definition = definition.filter(|definition| is_of(definition, &entry.view));
+        entry.definition = Arc::new(match definition {
+            Some(definition) => run::effective(&definition, &entry.view.overrides),
+            None => stand_in(&entry.view),
+        });
+        entry.runs.resize_with(entry.view.containers.len(), ContainerRun::new);
+        entry.published = entry.view.version;
         let status = entry.view.last_status;
         let (Some(instance), cluster) = (entry.instance.clone(), entry.cluster.clone()) else { return };
         if entry.holds_resources {
@@ -180,4 +186,26 @@ impl Cloud {
             self.count_task(&instance, None, status);
         }
     }
+}
+
+/// Whether the task's containers are those of the definition, one for one.
+fn is_of(definition: &TaskDefinition, task: &Task) -> bool {
+    let defined = definition.spec.container_definitions.iter().map(|container| &container.name);
+    defined.eq(task.containers.iter().map(|container| &container.name))
+}
+
+/// What stands for a definition whose row is gone: as much of it as the task itself shows, so that the task can be
+/// brought to its end and gives back what it holds.
+fn stand_in(task: &Task) -> TaskDefinition {
+    let mut definition = (*no_definition()).clone();
+    definition.task_definition_arn.clone_from(&task.task_definition_arn);
+    definition.spec.cpu.clone_from(&task.cpu);
+    definition.spec.memory.clone_from(&task.memory);
+    let containers = task.containers.iter().map(|container| ContainerDefinition {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        ..ContainerDefinition::default()
+    });
+    definition.spec.container_definitions = containers.collect();
+    definition
 }

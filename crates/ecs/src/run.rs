@@ -135,16 +135,16 @@ pub(crate) enum Target {
 impl Cloud {
     pub(crate) fn run_task(&mut self, request: RunTask, now: Timestamp) -> Result<Started, Fault> {
         let cluster = self.active_cluster(request.cluster.as_deref())?;
-        let definition = self.runnable(request.task_definition.as_deref())?;
-        let count = check::count(request.count)?;
         let token = request.client_token.clone().filter(|token| !token.is_empty());
-        let fingerprint = token.as_ref().map(|_| fingerprint(&request, &definition));
+        let fingerprint = token.as_ref().map(|_| fingerprint(&request, &cluster));
         if let (Some(token), Some(fingerprint)) = (&token, &fingerprint) {
             check::client_token(token)?;
             if let Some(answer) = self.replay(&cluster, token, fingerprint, now)? {
                 return Ok(answer);
             }
         }
+        let definition = self.runnable(request.task_definition.as_deref())?;
+        let count = check::count(request.count)?;
         let targets = self.targets_of(&cluster, &request, count)?;
         let mut ask = ask(&definition, &request.overrides);
         ask.constraints = placement::constraints(&request.placement_constraints)?;
@@ -360,11 +360,11 @@ impl Parts {
     }
 }
 
-/// The request without its token and with the exact revision: what must be the same for a replay.
-fn fingerprint(request: &RunTask, definition: &TaskDefinition) -> String {
+/// The request without its token, its cluster by name: what must be the same for a replay.
+fn fingerprint(request: &RunTask, cluster: &str) -> String {
     let mut same = request.clone();
     same.client_token = None;
-    same.task_definition = Some(definition.task_definition_arn.clone());
+    same.cluster = Some(cluster.to_owned());
     serde_json::to_string(&same).unwrap_or_default()
 }
 

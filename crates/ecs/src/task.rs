@@ -32,8 +32,12 @@ pub(crate) struct TaskEntry {
     pub(crate) runs: Vec<ContainerRun>,
     /// What it was running when it was asked to stop: its resources are still held until it is STOPPED.
     pub(crate) holds_resources: bool,
-    /// Its entry in the cloud's timers.
+    /// Its entry in the cloud's timers; entered again when it is restored.
+    #[serde(skip)]
     pub(crate) wake: Option<Timestamp>,
+    /// The version that the subscribers were told of.
+    #[serde(skip)]
+    pub(crate) published: i64,
     /// The revision with the overrides applied; linked again when it is restored.
     #[serde(skip, default = "no_definition")]
     pub(crate) definition: Arc<TaskDefinition>,
@@ -83,10 +87,15 @@ impl ContainerRun {
             check_failures: 0,
         }
     }
+
+    /// Whether it was started at all, be it that it has ended since.
+    pub(crate) fn has_run(&self) -> bool {
+        self.started_at.is_some() || self.attempt > 0
+    }
 }
 
 /// What stands for a definition between reading a stored task and linking it.
-fn no_definition() -> Arc<TaskDefinition> {
+pub(crate) fn no_definition() -> Arc<TaskDefinition> {
     Arc::new(TaskDefinition {
         task_definition_arn: String::new(),
         spec: longshore_model::task_definition::TaskSpec::default(),
@@ -164,6 +173,10 @@ impl Cloud {
         }
         if self.tasks.get(&id).is_none_or(|entry| entry.cluster != cluster) {
             return Err(Fault::invalid("The referenced task was not found."));
+        }
+        // "Any tags associated with the task will be deleted", says the API reference.
+        if self.tasks.get_mut(&id).is_some_and(|entry| !std::mem::take(&mut entry.tags).is_empty()) {
+            self.touch(Key::Task(id.clone()));
         }
         let reason = request.reason.clone().unwrap_or_else(|| "Task stopped by user".to_owned());
         self.stop(&id, StopCode::UserInitiated, reason, now);

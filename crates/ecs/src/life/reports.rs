@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
-use longshore_model::container_definition::ContainerDefinition;
+use longshore_model::container_definition::{ContainerDefinition, HealthCheck};
 use longshore_model::tag::KeyValuePair;
 use longshore_model::task::{DesiredStatus, HealthStatus, LastStatus, NetworkBinding, StopCode};
 
-use crate::cloud::{Cloud, ContainerRef};
+use crate::cloud::{Cloud, ContainerRef, Key};
 use crate::task::{ContainerRun, Stage, is_over};
 
 /// Seconds that a container must have run before its restart policy counts, where the policy says nothing.
@@ -55,9 +55,9 @@ pub enum Report {
 }
 
 impl Cloud {
-    /// Takes in what was reported about a task as a whole.
+    /// Takes in what was reported about a task as a whole, once.
     pub(crate) fn task_report(&mut self, id: &str, report: Report, now: Timestamp) {
-        if self.tasks.get(id).is_none_or(is_over) {
+        if self.tasks.get(id).is_none_or(|entry| is_over(entry) || entry.prepared) {
             return;
         }
         match report {
@@ -65,7 +65,7 @@ impl Cloud {
             Report::PrepareFailed { reason } => {
                 if reason.starts_with("Cannot") {
                     self.change_task(id, |task| {
-                        for container in &mut task.containers {
+                        for container in task.containers.iter_mut().filter(|it| it.exit_code.is_none()) {
                             container.reason = Some(reason.clone());
                         }
                     });
@@ -81,7 +81,8 @@ impl Cloud {
         let Some(entry) = self.tasks.get_mut(id) else { return };
         entry.prepared = true;
         self.change_task(id, |task| {
-            task.pull_stopped_at = Some(now);
+            // A task that is made ready again after a restart of ours was pulled before.
+            task.pull_stopped_at.get_or_insert(now);
             for attachment in &mut task.attachments {
                 attachment.status = "ATTACHED".into();
                 if let Some(ip) = &ip {
@@ -102,49 +103,62 @@ impl Cloud {
         });
     }
 
-    /// Takes in what was reported about one start of a container; reports about earlier starts change nothing.
+    /// Takes in what was reported about one start of a container. Reports about earlier starts change nothing, nor do
+    /// those that say for the second time what is known.
     pub(crate) fn container_report(&mut self, of: &ContainerRef, report: Report, now: Timestamp) {
         let id = &of.task;
         let Some(entry) = self.tasks.get(id).filter(|entry| !is_over(entry)) else { return };
         let Some(index) = entry.view.containers.iter().position(|it| it.name == of.container) else { return };
-        if entry.runs[index].attempt != of.attempt {
+        let run = &entry.runs[index];
+        if run.attempt != of.attempt {
             return;
         }
-        match report {
-            Report::Started { runtime_id, bindings } => self.on_started(id, index, runtime_id, bindings, now),
-            Report::StartFailed { reason } => self.on_start_failed(id, index, reason, now),
-            Report::Exited { exit_code, reason } => self.on_exited(id, index, exit_code, reason, now),
-            Report::Checked { healthy } => self.on_checked(id, index, healthy, now),
-            Report::Prepared { .. } | Report::PrepareFailed { .. } => {}
+        match (report, run.stage) {
+            (Report::Started { runtime_id, bindings }, Stage::Starting) => {
+                self.mark_started(id, index, now);
+                self.name_container(id, index, runtime_id, bindings);
+            }
+            // The end was reported before the start's own answer.
+            (Report::Started { runtime_id, bindings }, Stage::Ended)
+                if entry.view.containers[index].runtime_id.is_none() =>
+            {
+                self.name_container(id, index, runtime_id, bindings);
+            }
+            (Report::StartFailed { reason }, Stage::Starting) => {
+                self.on_start_failed(id, index, reason, now);
+            }
+            (
+                Report::Exited { exit_code, reason },
+                stage @ (Stage::Starting | Stage::Running | Stage::Terminating),
+            ) => {
+                if stage == Stage::Starting {
+                    // What has ended had started.
+                    self.mark_started(id, index, now);
+                    self.reach_running(id, now);
+                }
+                self.on_exited(id, index, exit_code, reason, now);
+            }
+            (Report::Checked { healthy }, Stage::Running) => self.on_checked(id, index, healthy, now),
+            _ => return,
         }
         self.advance(id, now);
     }
 
-    fn on_started(
-        &mut self,
-        id: &str,
-        index: usize,
-        runtime_id: String,
-        bindings: Vec<NetworkBinding>,
-        now: Timestamp,
-    ) {
+    fn mark_started(&mut self, id: &str, index: usize, now: Timestamp) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
         let run = &mut entry.runs[index];
-        // An end may be reported before the start's own answer.
-        let runs = run.stage == Stage::Starting;
-        if runs {
-            run.stage = Stage::Running;
-            run.started_at = Some(now);
-            let check = entry.definition.spec.container_definitions[index].health_check.as_ref();
-            run.check_at = check.map(|check| now.plus_seconds(check.interval.unwrap_or(30).into()));
-        }
+        run.stage = Stage::Running;
+        run.started_at = Some(now);
+        let check = entry.definition.spec.container_definitions[index].health_check.as_ref();
+        run.check_at = check.map(|check| now.plus_seconds(interval(check)));
+        self.change_task(id, |task| task.containers[index].last_status = LastStatus::Running);
+    }
+
+    fn name_container(&mut self, id: &str, index: usize, runtime_id: String, bindings: Vec<NetworkBinding>) {
         self.change_task(id, |task| {
             let container = &mut task.containers[index];
             container.runtime_id = Some(runtime_id);
             container.network_bindings = bindings;
-            if runs {
-                container.last_status = LastStatus::Running;
-            }
         });
     }
 
@@ -170,9 +184,6 @@ impl Cloud {
         now: Timestamp,
     ) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
-        if entry.runs[index].stage == Stage::Ended {
-            return;
-        }
         let definition = &entry.definition.spec.container_definitions[index];
         let wanted = entry.view.desired_status == DesiredStatus::Running;
         if wanted && is_restarted(definition, &entry.runs[index], exit_code, now) {
@@ -183,8 +194,9 @@ impl Cloud {
             self.change_task(id, |task| {
                 let container = &mut task.containers[index];
                 container.last_status = LastStatus::Pending;
-                container.health_status = HealthStatus::Unknown;
+                container.runtime_id = None;
             });
+            self.set_health(id, index, HealthStatus::Unknown);
             return;
         }
         let essential = definition.is_essential();
@@ -208,42 +220,54 @@ impl Cloud {
     fn on_checked(&mut self, id: &str, index: usize, healthy: bool, now: Timestamp) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
         let run = &mut entry.runs[index];
-        let check = entry.definition.spec.container_definitions[index].health_check.as_ref();
-        let (Some(check), Stage::Running) = (check, run.stage) else { return };
-        run.check_at = Some(now.plus_seconds(check.interval.unwrap_or(30).into()));
-        let starting =
-            run.started_at.is_some_and(|at| now < at.plus_seconds(check.start_period.unwrap_or(0).into()));
-        let status = if healthy {
+        let Some(check) = &entry.definition.spec.container_definitions[index].health_check else { return };
+        run.check_at = Some(now.plus_seconds(interval(check)));
+        let start_ends = run.started_at.map(|at| at.plus_seconds(check.start_period.unwrap_or(0).into()));
+        // As in Docker, the first success ends the time in which failures do not count.
+        let starting = start_ends.is_some_and(|end| now < end)
+            && entry.view.containers[index].health_status == HealthStatus::Unknown;
+        if healthy {
             run.check_failures = 0;
-            Some(HealthStatus::Healthy)
-        } else if starting {
-            None
-        } else {
+        } else if !starting {
             run.check_failures = run.check_failures.saturating_add(1);
-            let retries = u32::try_from(check.retries.unwrap_or(3)).unwrap_or(3);
-            (run.check_failures >= retries).then_some(HealthStatus::Unhealthy)
-        };
-        if let Some(status) = status
-            && entry.view.containers[index].health_status != status
-        {
-            let definition = Arc::clone(&entry.definition);
-            self.change_task(id, |task| {
-                task.containers[index].health_status = status;
-                let essential = definition.spec.container_definitions.iter().zip(&task.containers);
-                let checked = essential
-                    .filter(|(definition, _)| definition.is_essential() && definition.health_check.is_some());
-                // One unhealthy essential container makes the task unhealthy, one unknown makes it unknown.
-                let worst = |health| match health {
-                    HealthStatus::Unhealthy => 0,
-                    HealthStatus::Unknown => 1,
-                    HealthStatus::Healthy => 2,
-                };
-                let health =
-                    checked.map(|(_, container)| container.health_status).min_by_key(|it| worst(*it));
-                task.health_status = health.unwrap_or(HealthStatus::Unknown);
-            });
+        }
+        let retries = u32::try_from(check.retries.unwrap_or(3)).unwrap_or(3);
+        let unhealthy = run.check_failures >= retries;
+        self.touch(Key::Task(id.to_owned()));
+        if healthy {
+            self.set_health(id, index, HealthStatus::Healthy);
+        } else if unhealthy {
+            self.set_health(id, index, HealthStatus::Unhealthy);
         }
     }
+
+    /// Sets a container's health, and the task's with it.
+    fn set_health(&mut self, id: &str, index: usize, status: HealthStatus) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        if entry.view.containers[index].health_status == status {
+            return;
+        }
+        let definition = Arc::clone(&entry.definition);
+        self.change_task(id, |task| {
+            task.containers[index].health_status = status;
+            let containers = definition.spec.container_definitions.iter().zip(&task.containers);
+            let checked = containers
+                .filter(|(definition, _)| definition.is_essential() && definition.health_check.is_some());
+            // One unhealthy essential container makes the task unhealthy, one unknown makes it unknown.
+            let worst = |health| match health {
+                HealthStatus::Unhealthy => 0,
+                HealthStatus::Unknown => 1,
+                HealthStatus::Healthy => 2,
+            };
+            let health = checked.map(|(_, container)| container.health_status).min_by_key(|it| worst(*it));
+            task.health_status = health.unwrap_or(HealthStatus::Unknown);
+        });
+    }
+}
+
+/// Seconds between two health checks.
+fn interval(check: &HealthCheck) -> i64 {
+    check.interval.unwrap_or(30).into()
 }
 
 fn is_restarted(

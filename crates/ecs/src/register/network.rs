@@ -102,7 +102,7 @@ fn check_links(container: &ContainerDefinition, all: &[ContainerDefinition], mod
 }
 
 /// The container that a link, `NAME` or `NAME:ALIAS`, leads to.
-pub(super) fn link_target(link: &str) -> &str {
+pub(crate) fn link_target(link: &str) -> &str {
     link.split_once(':').map_or(link, |(name, _alias)| name)
 }
 

@@ -45,14 +45,15 @@ impl Cloud {
             tags: recipe.tags.clone(),
             prepared: false,
             wake: None,
+            published: 0,
             definition,
         };
-        self.emit(Effect::TaskChanged(Arc::clone(&entry.view)));
         self.tasks.insert(id.clone(), entry);
         self.tasks_of_cluster.entry(recipe.cluster.clone()).or_default().insert(id.clone());
+        self.publish_task(&id);
         if let Some(instance) = instance {
             self.count_task(&instance, None, status);
-            self.publish_instance(&instance);
+            self.instance_changed(&instance);
         }
         self.touch(Key::Task(id.clone()));
         self.emit(Effect::Prepare(id.clone()));

@@ -71,13 +71,18 @@ pub(super) fn overrides(given: &TaskOverride, definition: &TaskDefinition) -> Re
                 "Override for container named {name} is not a container in the TaskDefinition."
             )));
         }
-        if change.cpu.is_some_and(|cpu| cpu < 0) || change.memory.is_some_and(|memory| memory < 4) {
+        let too_small = |memory: Option<i32>| memory.is_some_and(|memory| memory < 4);
+        if change.cpu.is_some_and(|cpu| cpu < 0)
+            || too_small(change.memory)
+            || too_small(change.memory_reservation)
+        {
             return Err(Fault::invalid(format!(
                 "Invalid override for container {name}: cpu cannot be negative and memory cannot be less than 4 MiB."
             )));
         }
     }
-    let number = |text: &Option<String>| text.as_ref().is_none_or(|text| text.parse::<u32>().is_ok());
+    let number =
+        |text: &Option<String>| text.as_ref().is_none_or(|text| text.parse::<i32>().is_ok_and(|n| n >= 0));
     if number(&given.cpu) && number(&given.memory) {
         return Ok(());
     }

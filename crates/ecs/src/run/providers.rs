@@ -47,25 +47,26 @@ fn shares(
     known: &[String],
     count: usize,
 ) -> Result<Vec<Target>, Fault> {
-    check(strategy, known)?;
+    let weights = weights(strategy);
+    check(strategy, &weights, known)?;
     let based = strategy.iter().find(|item| item.base.unwrap_or(0) > 0);
     let base = based.and_then(|item| usize::try_from(item.base?).ok()).unwrap_or(0).min(count);
     let mut targets: Vec<Target> = based.map(|item| vec![fargate(item); base]).unwrap_or_default();
     let mut given = vec![0_i64; strategy.len()];
     while targets.len() < count {
         // The provider that is furthest behind its share: (given + 1) / weight is least.
-        let weighted = strategy.iter().zip(&given).enumerate().filter(|(_, (item, _))| weight(item) > 0);
-        let next = weighted.min_by(|(_, (a, of_a)), (_, (b, of_b))| {
-            ((*of_a + 1) * weight(b)).cmp(&((*of_b + 1) * weight(a)))
+        let weighted = given.iter().zip(&weights).enumerate().filter(|(_, (_, weight))| **weight > 0);
+        let next = weighted.min_by(|(_, (a, weight_a)), (_, (b, weight_b))| {
+            ((*a + 1) * *weight_b).cmp(&((*b + 1) * *weight_a))
         });
-        let Some((index, (item, _))) = next else { break };
-        targets.push(fargate(item));
+        let Some((index, _)) = next else { break };
+        targets.push(fargate(&strategy[index]));
         given[index] += 1;
     }
     Ok(targets)
 }
 
-fn check(strategy: &[CapacityProviderStrategyItem], known: &[String]) -> Result<(), Fault> {
+fn check(strategy: &[CapacityProviderStrategyItem], weights: &[i64], known: &[String]) -> Result<(), Fault> {
     if strategy.len() > STRATEGY_LIMIT {
         return Err(Fault::invalid(format!(
             "The capacity provider strategy cannot contain more than {STRATEGY_LIMIT} capacity providers."
@@ -89,7 +90,7 @@ fn check(strategy: &[CapacityProviderStrategyItem], known: &[String]) -> Result<
     if !strategy.iter().all(legal) {
         return Err(Fault::invalid("weight must be from 0 to 1000 and base from 0 to 100000."));
     }
-    if strategy.iter().all(|item| weight(item) == 0) {
+    if weights.iter().all(|weight| *weight == 0) {
         return Err(Fault::invalid(
             "The specified capacity provider strategy must contain at least one capacity provider with a weight \
              greater than 0.",
@@ -99,8 +100,9 @@ fn check(strategy: &[CapacityProviderStrategyItem], known: &[String]) -> Result<
 }
 
 /// A single provider without a weight gets everything; the API's default for the weight is otherwise 0.
-fn weight(item: &CapacityProviderStrategyItem) -> i64 {
-    i64::from(item.weight.unwrap_or(1))
+fn weights(strategy: &[CapacityProviderStrategyItem]) -> Vec<i64> {
+    let absent = if strategy.len() == 1 { 1 } else { 0 };
+    strategy.iter().map(|item| i64::from(item.weight.unwrap_or(absent))).collect()
 }
 
 fn fargate(item: &CapacityProviderStrategyItem) -> Target {

@@ -31,7 +31,12 @@ pub(super) const SHAPES: &[Shape] = &[
         containers: || {
             let ports = json!([{"containerPort": 80, "hostPort": 8080}, {"containerPort": 81}]);
             json!([
-                container("main", 10, 64, json!({"dependsOn": needs("side", "START"), "portMappings": ports})),
+                container(
+                    "main",
+                    10,
+                    64,
+                    json!({"dependsOn": needs("side", "START"), "portMappings": ports})
+                ),
                 container("side", 20, 32, json!({"essential": false, "startTimeout": 20})),
             ])
         },
@@ -70,7 +75,8 @@ pub(super) const SHAPES: &[Shape] = &[
         awsvpc: false,
         containers: || {
             let check = json!({"command": ["CMD", "true"], "interval": 5, "retries": 2, "startPeriod": 10});
-            let ports = json!([{"containerPort": 1, "hostPort": 9000}, {"containerPort": 2, "hostPort": 9001}]);
+            let ports =
+                json!([{"containerPort": 1, "hostPort": 9000}, {"containerPort": 2, "hostPort": 9001}]);
             let db = json!({"healthCheck": check, "portMappings": ports});
             json!([
                 container("db", 1, 64, db),
@@ -88,7 +94,12 @@ pub(super) const SHAPES: &[Shape] = &[
         containers: || {
             let policy = json!({"enabled": true, "restartAttemptPeriod": 60, "ignoredExitCodes": [3]});
             json!([
-                container("main", 1, 32, json!({"restartPolicy": policy, "dependsOn": needs("side", "START")})),
+                container(
+                    "main",
+                    1,
+                    32,
+                    json!({"restartPolicy": policy, "dependsOn": needs("side", "START")})
+                ),
                 container("side", 1, 32, json!({"restartPolicy": policy, "essential": false})),
             ])
         },
@@ -162,7 +173,8 @@ impl Shape {
         let container = self.container(name);
         let list = |member: &str| container[member].as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let named = list("dependsOn").into_iter().map(|it| (text(&it["containerName"]), text(&it["condition"])));
+        let named =
+            list("dependsOn").into_iter().map(|it| (text(&it["containerName"]), text(&it["condition"])));
         let linked = list("links").into_iter().map(|it| {
             let name = text(&it).split(':').next().unwrap_or_default().to_owned();
             (name, "START".to_owned())

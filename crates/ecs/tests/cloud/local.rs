@@ -18,6 +18,8 @@ pub(super) const LOST: &str = "The engine ended.";
 pub(super) struct Local {
     pub(super) cloud: Cloud,
     pub(super) now: Timestamp,
+    /// How long ago the next step's moment was noted: callers read the clock before it is their turn.
+    pub(super) late_ms: i64,
     rows: BTreeMap<(&'static str, String), String>,
     effects: Vec<Effect>,
     starts: u64,
@@ -43,6 +45,7 @@ impl Local {
         let mut local = Self {
             cloud: Cloud::new(scope(), 1),
             now: Timestamp(2_000_000_000_000),
+            late_ms: 0,
             rows: BTreeMap::new(),
             effects: Vec::new(),
             starts: 1,
@@ -73,7 +76,8 @@ impl Local {
     pub(super) fn ask(&mut self, operation: &str, body: Value) -> Result<Answer, Fault> {
         let size_bytes = body.to_string().len();
         let request = Box::new(request(operation, body));
-        let answer = step(&mut self.cloud, Event::Call { request, caller: caller(), size_bytes }, self.now);
+        let now = self.moment();
+        let answer = step(&mut self.cloud, Event::Call { request, caller: caller(), size_bytes }, now);
         self.commit();
         answer.expect("a call has an answer")
     }
@@ -95,8 +99,13 @@ impl Local {
         }
     }
 
+    fn moment(&mut self) -> Timestamp {
+        self.now.plus_ms(-std::mem::take(&mut self.late_ms))
+    }
+
     pub(super) fn tell(&mut self, event: Event) {
-        assert!(step(&mut self.cloud, event, self.now).is_none(), "only calls have answers");
+        let now = self.moment();
+        assert!(step(&mut self.cloud, event, now).is_none(), "only calls have answers");
         self.commit();
     }
 
@@ -107,14 +116,21 @@ impl Local {
     /// Lets time pass, with a tick at each moment that the cloud asked for.
     pub(super) fn wait(&mut self, seconds: i64) {
         let end = self.now.plus_seconds(seconds);
-        while let Some(at) = self.cloud.next_wake().filter(|at| *at <= end) {
-            assert!(at > self.now || at <= end, "time goes on");
-            self.now = self.now.max(at);
-            self.tell(Event::Tick);
-            let next = self.cloud.next_wake();
-            assert!(next.is_none_or(|next| next > self.now), "a tick leaves nothing due: {next:?}");
-        }
-        self.now = end;
+        while self.tick_before(end) {}
+    }
+
+    /// Goes on to the next moment that the cloud asked for, or to the end when there is none before it.
+    pub(super) fn tick_before(&mut self, end: Timestamp) -> bool {
+        let Some(at) = self.cloud.next_wake().filter(|at| *at <= end) else {
+            self.now = end;
+            return false;
+        };
+        self.late_ms = 0;
+        self.now = self.now.max(at);
+        self.tell(Event::Tick);
+        let next = self.cloud.next_wake();
+        assert!(next.is_none_or(|next| next > self.now), "a tick leaves nothing due: {next:?}");
+        true
     }
 
     /// What was asked for since the last look.
