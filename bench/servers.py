@@ -15,6 +15,7 @@ from botocore.config import Config
 
 LONGSHORE = os.environ["LONGSHORE_BINARY"]
 START_SECONDS_MAX = 60
+END_SECONDS_MAX = 20
 
 
 class Server:
@@ -106,4 +107,9 @@ def moto():
 
 def _end(process):
     process.terminate()
-    process.wait()
+    try:
+        process.wait(END_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        print(f"{process.args[0]} did not end on SIGTERM and was killed", file=sys.stderr)
+        process.kill()
+        process.wait()

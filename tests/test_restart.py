@@ -101,6 +101,23 @@ def test_sigterm_ends_the_engine_and_its_tasks(own_engine):
     assert ended["stoppedReason"]
 
 
+@pytest.mark.parametrize(("runtime", "calls"), [("process", 10), ("simulated", 100)], ids=["process", "simulated"])
+def test_sigterm_ends_an_engine_that_still_starts_tasks(own_engine, runtime, calls):
+    marker = f"LONGSHORE_TEST_MARKER={uuid.uuid4().hex}"
+    engine = own_engine(runtime)
+    ecs = engine.client("ecs")
+    ecs.create_cluster(clusterName="default")
+    register_instance(ecs, "default")
+    environment = [dict(zip(("name", "value"), marker.split("="), strict=True))]
+    environment.append({"name": "LONGSHORE_SIMULATE_RUN_MS", "value": "forever"})
+    sleeper = container("exec sleep 300", environment=environment, memory=8)
+    ecs.register_task_definition(**task_definition("sleeper", sleeper))
+    for _ in range(calls):
+        assert ecs.run_task(taskDefinition="sleeper", count=10)["failures"] == []
+    assert engine.stop() == 0
+    assert processes_with(marker) == []
+
+
 def test_an_ephemeral_engine_forgets(own_engine):
     engine = own_engine("simulated", ephemeral=True)
     ecs = engine.client("ecs")
