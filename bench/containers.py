@@ -111,63 +111,65 @@ class Deaths:
         self.process.wait()
 
 
+class Latency:
+    """The rounds of `longshore run` in turn with a bare command, and their medians."""
+
+    def __init__(self, server, ecs, bare):
+        self.server, self.ecs, self.bare = server, ecs, bare
+        self.seen = set()
+        self.ours, self.theirs = [], []
+
+    def round(self, ended):
+        """Runs both; `ended` gives the moment at which the container or command itself ended."""
+        began = time.time()
+        first, end, lines = first_line_and_end([LONGSHORE, "run", "bench"], self.server.environment())
+        from_run_task = began + first - self.created_at()
+        self.ours.append((first, from_run_task, end - ended(lines)))
+        first, end, lines = first_line_and_end(self.bare)
+        self.theirs.append((first, first, end - ended(lines)))
+
+    def created_at(self):
+        """When ECS took the task that was just run, in seconds since 1970."""
+        [arn] = set(self.ecs.list_tasks(desiredStatus="STOPPED")["taskArns"]) - self.seen
+        self.seen.add(arn)
+        return self.ecs.describe_tasks(tasks=[arn])["tasks"][0]["createdAt"].timestamp()
+
+    def rows(self, runtime, beside, ratio, goal):
+        """The table's rows."""
+        whats = ("start of the command to first line", "RunTask to first line", "exit to return")
+        medians = zip(*([median(each) * 1000 for each in zip(*side, strict=True)] for side in (self.ours, self.theirs)), strict=True)
+        return [
+            (
+                f"{runtime}: {what}",
+                f"{ours:.1f} ms",
+                f"{beside}: {theirs:.1f} ms",
+                f"{ours / theirs:.2f}" if ratio else f"+{ours - theirs:.1f} ms",
+                goal if what != whats[0] else "",
+            )
+            for what, (ours, theirs) in zip(whats, medians, strict=True)
+        ]
+
+
 def docker_latency():
     """RunTask to the first line, and exit to return: `longshore run` against `docker run`."""
     if not docker_is_there():
         return []
     script = "echo first; sleep 0.2; echo last"
-    first, returned = [], []
     with longshore("docker") as server, Deaths() as deaths:
-        prepare(server, script, group="bench")
-        ours = [LONGSHORE, "run", "bench"]
-        bare = ["docker", "run", "--rm", IMAGE, "sh", "-c", script]
+        ecs = prepare(server, script, group="bench")
+        latency = Latency(server, ecs, ["docker", "run", "--rm", IMAGE, "sh", "-c", script])
         time.sleep(1)  # `docker events` tells nobody when it begins to listen
         for _ in range(LATENCY_ROUNDS):
-            pairs = []
-            for command, environment in ((ours, server.environment()), (bare, None)):
-                line, end, _ = first_line_and_end(command, environment)
-                pairs.append((line, end - deaths.next()))
-            first.append([pair[0] for pair in pairs])
-            returned.append([pair[1] for pair in pairs])
-    rows = []
-    for what, values in (("start to first line", first), ("exit to return", returned)):
-        ours, theirs = (median(each) * 1000 for each in zip(*values, strict=True))
-        rows.append(
-            (
-                f"docker: {what}",
-                f"{ours:.0f} ms",
-                f"docker run: {theirs:.0f} ms",
-                f"{ours / theirs:.2f}",
-                "at most 1.15",
-            )
-        )
-    return rows
+            latency.round(lambda _: deaths.next())
+    return latency.rows("docker", "docker run", ratio=True, goal="at most 1.15")
 
 
 def process_latency():
     """The same against the bare command."""
     script = "echo first; sleep 0.2; date +%s%N"
-    first, returned = [], []
     with longshore("process") as server:
-        prepare(server, script, group="bench")
-        ours, bare = [LONGSHORE, "run", "bench"], ["sh", "-c", script]
+        ecs = prepare(server, script, group="bench")
+        latency = Latency(server, ecs, ["sh", "-c", script])
         for _ in range(LATENCY_ROUNDS):
-            pairs = []
-            for command, environment in ((ours, server.environment()), (bare, None)):
-                line, end, lines = first_line_and_end(command, environment)
-                pairs.append((line, end - int(lines[-1].split()[-1]) / 1e9))
-            first.append([pair[0] for pair in pairs])
-            returned.append([pair[1] for pair in pairs])
-    rows = []
-    for what, values in (("start to first line", first), ("exit to return", returned)):
-        ours, theirs = (median(each) * 1000 for each in zip(*values, strict=True))
-        rows.append(
-            (
-                f"process: {what}",
-                f"{ours:.1f} ms",
-                f"bare: {theirs:.1f} ms",
-                f"+{ours - theirs:.1f} ms",
-                "at most +20 ms",
-            )
-        )
-    return rows
+            latency.round(lambda lines: int(lines[-1]) / 1e9)
+    return latency.rows("process", "bare", ratio=False, goal="at most +20 ms")
