@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_ecs::fault::{Fault, FaultKind};
 use longshore_ecs::{
-    Answer, Caller, Cloud, ContainerRef, Effect, Event, LostReason, Report, Request, Surviving, step,
+    Answer, Caller, Cloud, ContainerRef, Effect, Event, LostReason, Request, Surviving, step,
 };
 use longshore_model::Timestamp;
 use longshore_model::arn::Scope;
@@ -107,10 +107,6 @@ impl Local {
         let now = self.moment();
         assert!(step(&mut self.cloud, event, now).is_none(), "only calls have answers");
         self.commit();
-    }
-
-    pub(super) fn report(&mut self, of: &ContainerRef, report: Report) {
-        self.tell(Event::Container(of.clone(), report));
     }
 
     /// Lets time pass, with a tick at each moment that the cloud asked for.
