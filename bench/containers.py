@@ -137,7 +137,10 @@ class Latency:
     def rows(self, runtime, beside, ratio, goal):
         """The table's rows."""
         whats = ("start of the command to first line", "RunTask to first line", "exit to return")
-        medians = zip(*([median(each) * 1000 for each in zip(*side, strict=True)] for side in (self.ours, self.theirs)), strict=True)
+        medians = zip(
+            *([median(each) * 1000 for each in zip(*side, strict=True)] for side in (self.ours, self.theirs)),
+            strict=True,
+        )
         return [
             (
                 f"{runtime}: {what}",
