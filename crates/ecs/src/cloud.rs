@@ -6,7 +6,6 @@ use std::sync::Arc;
 use longshore_model::Timestamp;
 use longshore_model::arn::Scope;
 use longshore_model::instance::ContainerInstance;
-use longshore_model::task::Task;
 
 use crate::cluster::Cluster;
 use crate::definition::Family;
@@ -15,6 +14,7 @@ use crate::random::Random;
 use crate::setting::Settings;
 use crate::task::TaskEntry;
 use crate::token::TokenUse;
+use crate::view::TaskView;
 
 /// All of ECS in one account and region.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub enum Effect {
     /// Give back what the task's containers shared: all have ended.
     Release(String),
     /// Tell the subscribers that a task changed.
-    TaskChanged(Arc<Task>),
+    TaskChanged(Arc<TaskView>),
     /// Tell the subscribers that a container instance changed.
     InstanceChanged(Box<ContainerInstance>),
 }

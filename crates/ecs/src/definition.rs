@@ -32,14 +32,11 @@ pub(crate) struct Revision {
 
 /// RegisterTaskDefinition.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct RegisterTaskDefinition {
+#[serde(transparent)]
+pub struct RegisterTaskDefinition(
     /// What the user wrote.
-    #[serde(flatten)]
-    pub spec: TaskSpec,
-    /// Tags of the revision.
-    pub tags: Vec<Tag>,
-}
+    pub TaskSpec,
+);
 
 request! {
     /// DescribeTaskDefinition.
@@ -147,11 +144,12 @@ impl Cloud {
 
     pub(crate) fn register_task_definition(
         &mut self,
-        request: RegisterTaskDefinition,
+        RegisterTaskDefinition(mut spec): RegisterTaskDefinition,
         call: &Call<'_>,
     ) -> Result<OneDefinition, Fault> {
-        check_tags(&request.tags)?;
-        let registered = register(request.spec, call.size_bytes)?;
+        let tags = spec.tags.take().unwrap_or_default();
+        check_tags(&tags)?;
+        let registered = register(spec, call.size_bytes)?;
         let name = registered.spec.family.clone();
         let family = self.families.entry(name.clone()).or_default();
         family.latest = family.latest.saturating_add(1);
@@ -168,11 +166,11 @@ impl Cloud {
             deregistered_at: None,
             delete_requested_at: None,
         });
-        let stored = Revision { definition: Arc::clone(&definition), tags: request.tags.clone() };
+        let stored = Revision { definition: Arc::clone(&definition), tags: tags.clone() };
         family.revisions.insert(revision, stored);
         self.touch(Key::Family(name.clone()));
         self.touch(Key::Definition(name, revision));
-        let tags = Some(request.tags).filter(|tags| !tags.is_empty());
+        let tags = Some(tags).filter(|tags| !tags.is_empty());
         Ok(OneDefinition { task_definition: definition, tags })
     }
 

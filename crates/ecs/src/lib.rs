@@ -25,12 +25,14 @@ pub mod setting;
 pub mod tag;
 pub mod task;
 mod token;
+mod view;
 
 pub use api::{Answer, Caller, Request};
 pub use cloud::{Cloud, ContainerRef, Effect, Key};
 pub use life::Report;
 pub use recovery::{Launch, LostReason, Surviving};
 pub use rows::{RowError, kind};
+pub use view::TaskView;
 
 use fault::Fault;
 

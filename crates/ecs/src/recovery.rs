@@ -154,7 +154,7 @@ pub struct Launch<'a> {
     /// The revision with the overrides applied.
     pub definition: &'a std::sync::Arc<longshore_model::task_definition::TaskDefinition>,
     /// The task as DescribeTasks shows it.
-    pub task: &'a std::sync::Arc<longshore_model::task::Task>,
+    pub task: &'a std::sync::Arc<crate::view::TaskView>,
     /// Whether it runs on Fargate, where the task's size is a cap.
     pub on_fargate: bool,
 }

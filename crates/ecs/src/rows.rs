@@ -170,10 +170,10 @@ impl Cloud {
         let definition = self.revision(&arn).ok().flatten().map(|revision| Arc::clone(&revision.definition));
         let Some(entry) = self.tasks.get_mut(id) else { return };
         let definition = definition.filter(|definition| is_of(definition, &entry.view));
-        entry.definition = Arc::new(match definition {
+        entry.definition = match definition {
             Some(definition) => run::effective(&definition, &entry.view.overrides),
-            None => stand_in(&entry.view),
-        });
+            None => Arc::new(stand_in(&entry.view)),
+        };
         entry.runs.resize_with(entry.view.containers.len(), ContainerRun::new);
         entry.published = entry.view.version;
         let status = entry.view.last_status;

@@ -6,7 +6,7 @@ use longshore_model::Timestamp;
 use longshore_model::network::{CapacityProviderStrategyItem, LaunchType, NetworkConfiguration, NetworkMode};
 use longshore_model::placement::{PlacementConstraint, PlacementStrategy};
 use longshore_model::tag::Tag;
-use longshore_model::task::{DesiredStatus, LastStatus, Task, TaskOverride};
+use longshore_model::task::{DesiredStatus, LastStatus, TaskOverride};
 use longshore_model::task_definition::{TaskDefinition, TaskDefinitionStatus};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use crate::placement::{self, Ask};
 use crate::register::check_tags;
 use crate::task::TaskEntry;
 use crate::token::TokenUse;
+use crate::view::TaskView;
 
 mod build;
 mod check;
@@ -82,7 +83,7 @@ pub struct Started {
 #[serde(untagged)]
 pub enum TaskAnswer {
     /// A new one.
-    Full(Arc<Task>),
+    Full(Arc<TaskView>),
     /// One of an earlier call with the same client token.
     Thin(ThinTask),
 }
@@ -146,7 +147,7 @@ impl Cloud {
         let definition = self.runnable(request.task_definition.as_deref())?;
         let count = check::count(request.count)?;
         let targets = self.targets_of(&cluster, &request, count)?;
-        let mut ask = ask(&definition, &request.overrides);
+        let mut ask = ask(&effective(&definition, &request.overrides));
         ask.constraints = placement::constraints(&request.placement_constraints)?;
         let own = definition.spec.placement_constraints.as_deref().unwrap_or_default();
         ask.constraints.extend(placement::definition_constraints(own)?);
@@ -174,7 +175,7 @@ impl Cloud {
             _ => return Err(Fault::invalid("Container Instances cannot contain more than 10 elements.")),
         }
         let targets: Vec<_> = request.container_instances.iter().cloned().map(Target::Instance).collect();
-        let mut ask = ask(&definition, &request.overrides);
+        let mut ask = ask(&effective(&definition, &request.overrides));
         let recipe = self.recipe(cluster, definition, Parts::from(request), now)?;
         for target in &targets {
             check::target(target, &recipe)?;
@@ -369,9 +370,8 @@ fn fingerprint(request: &RunTask, cluster: &str) -> String {
 }
 
 /// What a task takes from its instance; the task's own size goes before the sum of its containers.
-pub(crate) fn ask(definition: &TaskDefinition, overrides: &TaskOverride) -> Ask {
-    let effective = effective(definition, overrides);
-    let spec = &effective.spec;
+pub(crate) fn ask(definition: &TaskDefinition) -> Ask {
+    let spec = &definition.spec;
     let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<i32>().ok());
     let containers = &spec.container_definitions;
     let sum = |of: fn(&longshore_model::container_definition::ContainerDefinition) -> i32| {
@@ -408,7 +408,7 @@ fn fixed_ports(definition: &TaskDefinition) -> Vec<(u16, longshore_model::networ
 
 /// What a task holds on its instance: derived again from what it was made of.
 pub(crate) fn held(entry: &TaskEntry) -> Ask {
-    let mut ask = ask(&entry.definition, &TaskOverride::default());
+    let mut ask = ask(&entry.definition);
     ask.group = entry.view.group.clone().unwrap_or_default();
     ask
 }

@@ -14,6 +14,7 @@ use crate::api::{Failure, request};
 use crate::cloud::{Cloud, Key};
 use crate::fault::Fault;
 use crate::page::{PageRequest, page};
+use crate::view::TaskView;
 
 /// How long DescribeTasks still knows a stopped task ("at least one hour", says the API reference).
 pub(crate) const STOPPED_TASK_VISIBLE_SECONDS: i64 = 3600;
@@ -21,7 +22,7 @@ pub(crate) const STOPPED_TASK_VISIBLE_SECONDS: i64 = 3600;
 /// A task with what only its keeper needs to know.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct TaskEntry {
-    pub(crate) view: Arc<Task>,
+    pub(crate) view: Arc<TaskView>,
     pub(crate) cluster: String,
     /// The instance's id; none on Fargate.
     pub(crate) instance: Option<String>,
@@ -137,14 +138,14 @@ request! {
 #[derive(Debug, Clone, Serialize)]
 pub struct OneTask {
     /// The task.
-    pub task: Arc<Task>,
+    pub task: Arc<TaskView>,
 }
 
 /// The answer of DescribeTasks.
 #[derive(Debug, Clone, Serialize)]
 pub struct Tasks {
     /// Those that were found.
-    pub tasks: Vec<Arc<Task>>,
+    pub tasks: Vec<Arc<TaskView>>,
     /// Those that were not.
     pub failures: Vec<Failure>,
 }
@@ -200,9 +201,9 @@ impl Cloud {
             match self.tasks.get(id).filter(|entry| entry.cluster == cluster) {
                 None => answer.failures.push(Failure::missing(self.scope.task(&cluster, id))),
                 Some(entry) if with_tags && !entry.tags.is_empty() => {
-                    let mut task = (*entry.view).clone();
+                    let mut task = (**entry.view).clone();
                     task.tags.clone_from(&entry.tags);
-                    answer.tasks.push(Arc::new(task));
+                    answer.tasks.push(Arc::new(task.into()));
                 }
                 Some(entry) => answer.tasks.push(Arc::clone(&entry.view)),
             }
@@ -234,7 +235,7 @@ impl Cloud {
     /// Changes what DescribeTasks gives of a task, and its version.
     pub(crate) fn change_task(&mut self, id: &str, change: impl FnOnce(&mut Task)) {
         if let Some(entry) = self.tasks.get_mut(id) {
-            let view = Arc::make_mut(&mut entry.view);
+            let view = Arc::make_mut(&mut entry.view).change();
             change(view);
             view.version = view.version.saturating_add(1);
             self.touch(Key::Task(id.to_owned()));

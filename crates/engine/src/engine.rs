@@ -25,6 +25,9 @@ use crate::world::{World, keep_time, scope_key};
 /// How often logs are looked through for events beyond their retention.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// How long the end of the engine may wait for the end of what it runs.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(15);
+
 /// What an engine is made of.
 pub struct Options {
     /// The opened state.
@@ -293,8 +296,15 @@ impl Engine {
 
     /// Ends what the runtime runs, unless it can be found again.
     pub async fn shutdown(&self) {
-        if !self.runtime.survives() || self.ephemeral {
-            self.runtime.shutdown().await;
+        // Nothing new is begun from here on.
+        for running in self.worlds.read().unwrap_or_else(PoisonError::into_inner).values() {
+            running.tasks.iter().for_each(AbortHandle::abort);
+        }
+        self.runners().clear();
+        if (!self.runtime.survives() || self.ephemeral)
+            && tokio::time::timeout(SHUTDOWN_LIMIT, self.runtime.shutdown()).await.is_err()
+        {
+            tracing::warn!("some containers did not end in time");
         }
         // What was promised is on disk before the process ends.
         drop(self.store.barrier().durable().await);

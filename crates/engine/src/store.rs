@@ -21,7 +21,9 @@ const GROUP_LIMIT: usize = 2_048;
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
-    PRAGMA cache_size = -2000;
+    PRAGMA cache_size = -16000;
+    PRAGMA wal_autocheckpoint = 8192;
+    PRAGMA journal_size_limit = 67108864;
     PRAGMA temp_store = MEMORY;
     CREATE TABLE IF NOT EXISTS record (
         scope TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::container_definition::ContainerDefinition;
 use crate::network::NetworkMode;
 use crate::placement::Attribute;
-use crate::tag::KeyValuePair;
+use crate::tag::{KeyValuePair, Tag};
 use crate::time::Timestamp;
 
-/// What a user writes: the part of a task definition that RegisterTaskDefinition takes, without its tags.
+/// What a user writes: the part of a task definition that RegisterTaskDefinition takes.
 #[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -49,6 +49,8 @@ pub struct TaskSpec {
     pub runtime_platform: Option<RuntimePlatform>,
     /// Whether faults may be injected.
     pub enable_fault_injection: Option<bool>,
+    /// Tags of the revision: RegisterTaskDefinition takes them here, every answer has them beside the definition.
+    pub tags: Option<Vec<Tag>>,
 }
 
 /// A registered revision.

@@ -35,10 +35,10 @@ impl Cloud {
         let id = self.random.hex_id();
         let view = self.view(recipe, target, instance.as_deref(), ask, &id);
         let status = view.last_status;
-        let definition = Arc::new(effective(&recipe.definition, &recipe.overrides));
+        let definition = effective(&recipe.definition, &recipe.overrides);
         let entry = TaskEntry {
             runs: view.containers.iter().map(|_| ContainerRun::new()).collect(),
-            view: Arc::new(view),
+            view: Arc::new(view.into()),
             cluster: recipe.cluster.clone(),
             holds_resources: instance.is_some(),
             instance: instance.clone(),
@@ -224,8 +224,11 @@ fn change_for<'a>(overrides: &'a TaskOverride, name: &str) -> Option<&'a Contain
 
 /// A definition with what the caller changed: what really runs.
 #[must_use]
-pub fn effective(definition: &TaskDefinition, overrides: &TaskOverride) -> TaskDefinition {
-    let mut effective = definition.clone();
+pub fn effective(definition: &Arc<TaskDefinition>, overrides: &TaskOverride) -> Arc<TaskDefinition> {
+    if changes_nothing(overrides) {
+        return Arc::clone(definition);
+    }
+    let mut effective = (**definition).clone();
     let spec = &mut effective.spec;
     let replace = |place: &mut Option<String>, new: &Option<String>| {
         if new.is_some() {
@@ -241,7 +244,17 @@ pub fn effective(definition: &TaskDefinition, overrides: &TaskOverride) -> TaskD
             apply(container, change);
         }
     }
-    effective
+    Arc::new(effective)
+}
+
+/// Whether the overrides are none, or only name containers, as DescribeTasks shows them.
+fn changes_nothing(overrides: &TaskOverride) -> bool {
+    let only_named = |change: &ContainerOverride| {
+        *change == ContainerOverride { name: change.name.clone(), ..ContainerOverride::default() }
+    };
+    overrides.container_overrides.iter().all(only_named)
+        && *overrides
+            == TaskOverride { container_overrides: overrides.container_overrides.clone(), ..TaskOverride::default() }
 }
 
 fn apply(container: &mut ContainerDefinition, change: &ContainerOverride) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use longshore_ecs::{Answer, ContainerRef, Effect, Event, Report};
+use longshore_ecs::{Answer, ContainerRef, Effect, Event, Report, TaskView};
 use longshore_model::instance::{ContainerInstance, InstanceStatus};
 use longshore_model::task::{Container, DesiredStatus, HealthStatus, LastStatus, Task};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(super) struct Made {
 #[derive(Default)]
 pub(super) struct Checker {
     pub(super) made: BTreeMap<String, Made>,
-    pub(super) tasks: BTreeMap<String, Arc<Task>>,
+    pub(super) tasks: BTreeMap<String, Arc<TaskView>>,
     instances: BTreeMap<String, ContainerInstance>,
     released: BTreeSet<String>,
     /// The containers of which a start was reported, or an end, which says the same.
@@ -272,7 +272,7 @@ pub(super) fn pages(
     all
 }
 
-fn all_tasks(local: &mut Local) -> Vec<Arc<Task>> {
+fn all_tasks(local: &mut Local) -> Vec<Arc<TaskView>> {
     let mut arns = Vec::new();
     for status in ["RUNNING", "STOPPED"] {
         let body = json!({"desiredStatus": status});

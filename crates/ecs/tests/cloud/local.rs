@@ -173,7 +173,7 @@ impl Local {
     /// The task as DescribeTasks shows it.
     pub(super) fn task(&self, id: &str) -> Task {
         let launch = self.cloud.launch(id).unwrap_or_else(|| panic!("no task {id}"));
-        (**launch.task).clone()
+        (***launch.task).clone()
     }
 }
 

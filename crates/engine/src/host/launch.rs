@@ -5,10 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_ecs::{ContainerRef, Event, Report};
+use longshore_ecs::{ContainerRef, Event, Report, TaskView};
 use longshore_model::container_definition::ContainerDefinition;
 use longshore_model::network::NetworkMode;
-use longshore_model::task::Task;
 use longshore_model::task_definition::{TaskDefinition, Volume};
 
 use super::{container_key, task_key};
@@ -23,7 +22,7 @@ use crate::world::World;
 struct Snapshot {
     cluster: String,
     definition: Arc<TaskDefinition>,
-    task: Arc<Task>,
+    task: Arc<TaskView>,
     on_fargate: bool,
 }
 
