@@ -1,9 +1,11 @@
 //! The wire: HTTP/1.1 on loopback, awsJson1.1 for all services but STS, which speaks the query protocol.
 
 mod ecs;
+#[cfg(test)]
+mod fuzz;
 mod metadata;
 mod protocol;
-mod strict;
+pub(crate) mod strict;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

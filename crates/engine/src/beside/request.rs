@@ -4,10 +4,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::refusal::Refusal;
+use crate::wire::strict::Strict;
 
 /// The request, or a `SerializationException` that never quotes what was sent.
 pub(super) fn parse<T: DeserializeOwned>(body: Value) -> Result<T, Refusal> {
-    serde_json::from_value(body)
+    T::deserialize(Strict(body))
         .map_err(|error| Refusal::new("SerializationException", wrong_type(&error.to_string())))
 }
 
