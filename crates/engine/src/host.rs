@@ -71,7 +71,7 @@ fn dispatch(engine: &Arc<Engine>, world: &Arc<World>, effect: Effect) {
     drop(inbox.send(effect));
 }
 
-/// Carries out one task's effects until it is released.
+/// Carries out one task's effects. A runner leaves when nothing is left to do; the next effect brings a new one.
 async fn run(
     engine: Arc<Engine>,
     world: Arc<World>,
@@ -79,34 +79,54 @@ async fn run(
     mut inbox: mpsc::UnboundedReceiver<Effect>,
 ) {
     let mut jobs = JoinSet::new();
-    while let Some(effect) = inbox.recv().await {
+    loop {
+        let effect = tokio::select! {
+            biased;
+            effect = inbox.recv() => match effect {
+                Some(effect) => Some(effect),
+                // The engine ends, or is emptied.
+                None => return,
+            },
+            Some(_) = jobs.join_next(), if !jobs.is_empty() => None,
+        };
         match effect {
-            Effect::Prepare(_) => launch::prepare(&engine, &world, &key).await,
-            Effect::Start(of) => {
-                jobs.spawn(launch::start(Arc::clone(&engine), Arc::clone(&world), of));
-            }
-            Effect::Terminate(of) => {
-                let (engine, key) = (Arc::clone(&engine), container_key(&world.scope, &of));
-                jobs.spawn(async move { engine.runtime.terminate(&key).await });
-            }
-            Effect::Kill(of) => {
-                let (engine, key) = (Arc::clone(&engine), container_key(&world.scope, &of));
-                jobs.spawn(async move { engine.runtime.kill(&key).await });
-            }
-            Effect::Check(of) => {
-                jobs.spawn(launch::check(Arc::clone(&engine), Arc::clone(&world), of));
-            }
-            Effect::Release(_) => {
+            Some(Effect::Prepare(_)) => Box::pin(launch::prepare(&engine, &world, &key)).await,
+            Some(Effect::Release(_)) => {
                 while jobs.join_next().await.is_some() {}
                 engine.runtime.release(&key).await;
                 launch::remove_directories(&engine, &key);
                 engine.forget_metadata(&key);
-                break;
             }
-            Effect::TaskChanged(_) | Effect::InstanceChanged(_) => {}
+            Some(effect) => begin(&mut jobs, &engine, &world, effect),
+            None => {}
+        }
+        // Effects are sent under this lock: none can come between the look and the leaving.
+        let mut runners = engine.runners();
+        if jobs.is_empty() && inbox.is_empty() {
+            runners.remove(&key);
+            return;
         }
     }
-    engine.runners().remove(&key);
+}
+
+/// Begins what need not be waited for before the next effect.
+fn begin(jobs: &mut JoinSet<()>, engine: &Arc<Engine>, world: &Arc<World>, effect: Effect) {
+    let (engine, world) = (Arc::clone(engine), Arc::clone(world));
+    match effect {
+        Effect::Start(of) => {
+            jobs.spawn(launch::start(engine, world, of));
+        }
+        Effect::Check(of) => {
+            jobs.spawn(launch::check(engine, world, of));
+        }
+        Effect::Terminate(of) => {
+            jobs.spawn(async move { engine.runtime.terminate(&container_key(&world.scope, &of)).await });
+        }
+        Effect::Kill(of) => {
+            jobs.spawn(async move { engine.runtime.kill(&container_key(&world.scope, &of)).await });
+        }
+        Effect::Prepare(_) | Effect::Release(_) | Effect::TaskChanged(_) | Effect::InstanceChanged(_) => {}
+    }
 }
 
 /// Takes in what the runtime reports, in its order.

@@ -4,19 +4,20 @@
 //! system's hands when [`Ticket::durable`] returns: killing the engine loses nothing. After a power cut SQLite's
 //! `synchronous = NORMAL` may miss the last commits, but never breaks the file.
 
+mod writer;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use rusqlite::{Connection, OpenFlags, Transaction, params};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
+
+use writer::Writer;
 
 /// How many writes may wait for the writer; a full queue holds the callers up.
 const QUEUE_LIMIT: usize = 65_536;
-
-/// How many submissions one transaction takes at most, so that the first caller never waits for a whole flood.
-const GROUP_LIMIT: usize = 2_048;
 
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
@@ -26,9 +27,8 @@ const SCHEMA: &str = "
     PRAGMA journal_size_limit = 67108864;
     PRAGMA temp_store = MEMORY;
     CREATE TABLE IF NOT EXISTS record (
-        scope TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
-        PRIMARY KEY (scope, kind, id)
-    ) WITHOUT ROWID;
+        number INTEGER PRIMARY KEY, scope TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL
+    );
     CREATE TABLE IF NOT EXISTS log_event (
         stream INTEGER NOT NULL, number INTEGER NOT NULL, at_ms INTEGER NOT NULL, ingested_ms INTEGER NOT NULL,
         message TEXT NOT NULL,
@@ -184,9 +184,10 @@ impl Store {
         let (queue, submissions) = mpsc::sync_channel(QUEUE_LIMIT);
         let committed = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&committed);
+        let writer = Writer::new(writer).map_err(|error| unusable(error.to_string()))?;
         std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_all(writer, &submissions, &counter))
+            .spawn(move || writer.write_all(&submissions, &counter))
             .map_err(|error| unusable(error.to_string()))?;
         Ok(Self {
             directory,
@@ -235,7 +236,7 @@ impl Store {
     /// When the database cannot be read.
     pub async fn records(&self) -> Result<Vec<Record>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare("SELECT scope, kind, id, body FROM record")?;
+            let mut statement = connection.prepare("SELECT scope, kind, id, body FROM record ORDER BY number")?;
             let rows = statement.query_map([], |row| {
                 Ok(Record { scope: row.get(0)?, kind: row.get(1)?, id: row.get(2)?, body: row.get(3)? })
             })?;
@@ -288,77 +289,6 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(directory.to_owned())),
         Err(std::fs::TryLockError::Error(error)) => Err(unusable(error.to_string())),
     }
-}
-
-/// The writer's thread: takes what waits, commits it as one transaction, and tells everybody.
-fn write_all(mut connection: Connection, submissions: &mpsc::Receiver<Submission>, committed: &AtomicU64) {
-    while let Ok(first) = submissions.recv() {
-        let mut group = vec![first];
-        while group.len() < GROUP_LIMIT {
-            match submissions.try_recv() {
-                Ok(next) => group.push(next),
-                Err(_) => break,
-            }
-        }
-        let result = commit(&mut connection, &group).map_err(|error| StoreError::Failed(error.to_string()));
-        let failed = result.is_err();
-        if !failed {
-            committed.fetch_add(group.len() as u64, Ordering::AcqRel);
-        }
-        for submission in group {
-            // A caller that went away needs no answer.
-            drop(submission.done.send(result.clone()));
-        }
-        if failed {
-            // What the callers hold in memory is now ahead of the disk: nothing may be acknowledged any more.
-            return;
-        }
-    }
-}
-
-fn commit(connection: &mut Connection, group: &[Submission]) -> rusqlite::Result<()> {
-    if group.iter().all(|submission| submission.writes.is_empty()) {
-        return Ok(());
-    }
-    let transaction = connection.transaction()?;
-    for write in group.iter().flat_map(|submission| &submission.writes) {
-        apply(&transaction, write)?;
-    }
-    transaction.commit()
-}
-
-fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
-    match write {
-        Write::Put { scope, kind, id, body } => {
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO record (scope, kind, id, body) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![scope.as_ref(), kind, id, body])?;
-        }
-        Write::Delete { scope, kind, id } => {
-            transaction
-                .prepare_cached("DELETE FROM record WHERE scope = ?1 AND kind = ?2 AND id = ?3")?
-                .execute(params![scope.as_ref(), kind, id])?;
-        }
-        Write::LogEvents { stream, first, ingested_ms, events } => {
-            let mut insert =
-                transaction.prepare_cached("INSERT OR REPLACE INTO log_event VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            for (number, (at_ms, message)) in (*first..).zip(events) {
-                insert.execute(params![stream, number, at_ms, ingested_ms, message])?;
-            }
-        }
-        Write::ForgetLogEvents { stream, before_ms } => {
-            transaction
-                .prepare_cached("DELETE FROM log_event WHERE stream = ?1 AND at_ms < ?2")?
-                .execute(params![stream, before_ms])?;
-        }
-        Write::ForgetAll => {
-            transaction.execute("DELETE FROM record WHERE scope <> ''", [])?;
-            transaction.execute("DELETE FROM log_event", [])?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
