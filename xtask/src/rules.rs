@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn pure_packages_have_no_async_clock_or_io() {
-        let banned = ["async fn", "tokio", "std::fs", "fs_err", "std::net", "std::process", "SystemTime", "Instant::"];
+        let banned =
+            ["async fn", "tokio", "std::fs", "fs_err", "std::net", "std::process", "SystemTime", "Instant::"];
         for package in PURE {
             for path in sources(&root().join("crates").join(package).join("src")) {
                 let text = fs_err::read_to_string(&path).unwrap();
@@ -119,7 +120,10 @@ mod tests {
         for (_, manifest) in manifests() {
             for dependency in dependencies(&manifest, &["dependencies", "dev-dependencies"]) {
                 let ours = dependency.starts_with("longshore");
-                assert!(ours || explained.contains(dependency.as_str()), "{dependency} is not in docs/dependencies.md");
+                assert!(
+                    ours || explained.contains(dependency.as_str()),
+                    "{dependency} is not in docs/dependencies.md"
+                );
             }
         }
     }
@@ -127,7 +131,12 @@ mod tests {
     #[test]
     fn no_mark_of_unfinished_work_is_left() {
         // Written in two parts, so that this file does not find itself.
-        let marks = [concat!("FIX", "ME"), concat!("TO", "DO"), concat!("#[ign", "ore"), concat!("unimple", "mented!")];
+        let marks = [
+            concat!("FIX", "ME"),
+            concat!("TO", "DO"),
+            concat!("#[ign", "ore"),
+            concat!("unimple", "mented!"),
+        ];
         for directory in ["crates", "xtask"] {
             for path in sources(&root().join(directory)) {
                 let text = fs_err::read_to_string(&path).unwrap();

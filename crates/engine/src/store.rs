@@ -236,7 +236,8 @@ impl Store {
     /// When the database cannot be read.
     pub async fn records(&self) -> Result<Vec<Record>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare("SELECT scope, kind, id, body FROM record ORDER BY number")?;
+            let mut statement =
+                connection.prepare("SELECT scope, kind, id, body FROM record ORDER BY number")?;
             let rows = statement.query_map([], |row| {
                 Ok(Record { scope: row.get(0)?, kind: row.get(1)?, id: row.get(2)?, body: row.get(3)? })
             })?;

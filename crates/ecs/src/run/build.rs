@@ -254,7 +254,10 @@ fn changes_nothing(overrides: &TaskOverride) -> bool {
     };
     overrides.container_overrides.iter().all(only_named)
         && *overrides
-            == TaskOverride { container_overrides: overrides.container_overrides.clone(), ..TaskOverride::default() }
+            == TaskOverride {
+                container_overrides: overrides.container_overrides.clone(),
+                ..TaskOverride::default()
+            }
 }
 
 fn apply(container: &mut ContainerDefinition, change: &ContainerOverride) {

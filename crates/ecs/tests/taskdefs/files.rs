@@ -112,21 +112,17 @@ const REFUSED: &[(&str, &[Fault])] = &[
     ),
     (
         "aws-samples__amazon-ecs-firelens-examples__18.json",
-        &[
-            (
-                "The Systems Manager parameter name specified for secret Cloud_Auth is invalid.",
-                &[SECRET_PARTS],
-            ),
-        ],
+        &[(
+            "The Systems Manager parameter name specified for secret Cloud_Auth is invalid.",
+            &[SECRET_PARTS],
+        )],
     ),
     (
         "aws-samples__amazon-ecs-firelens-examples__23.json",
-        &[
-            (
-                "The Systems Manager parameter name specified for secret http_passwd is invalid.",
-                &[SECRET_PARTS],
-            ),
-        ],
+        &[(
+            "The Systems Manager parameter name specified for secret http_passwd is invalid.",
+            &[SECRET_PARTS],
+        )],
     ),
     (
         "aws-samples__amazon-ecs-firelens-examples__41.json",
@@ -177,12 +173,10 @@ const REFUSED: &[(&str, &[Fault])] = &[
     ),
     (
         "mobinpo__ai-blockchain-analytics__10.json",
-        &[
-            (
-                "When using an EFS access point, the root directory must either be set to \"/\" or be omitted.",
-                &[("\"rootDirectory\": \"/ai-blockchain-analytics\",", "")],
-            ),
-        ],
+        &[(
+            "When using an EFS access point, the root directory must either be set to \"/\" or be omitted.",
+            &[("\"rootDirectory\": \"/ai-blockchain-analytics\",", "")],
+        )],
     ),
     (
         "neilkuan__cdk-agent-broker__1.json",

@@ -21,6 +21,7 @@ pub(crate) struct Engine {
     pub(crate) runtime: ProcessRuntime,
     pub(crate) reported: mpsc::Receiver<Report>,
     pub(crate) state: TempDir,
+    id: String,
 }
 
 /// How a container ended.
@@ -52,7 +53,7 @@ impl Engine {
             path: "/usr/local/bin:/usr/bin:/bin".to_owned(),
             commands: [("greeter".to_owned(), vec!["echo".to_owned(), "hello".to_owned()])].into(),
         };
-        Self { runtime: ProcessRuntime::new(options, reports), reported, state }
+        Self { runtime: ProcessRuntime::new(options, reports), reported, state, id: engine_id(name) }
     }
 
     pub(crate) async fn start(&self, plan: &ContainerPlan) -> Started {
@@ -75,11 +76,8 @@ impl Engine {
     pub(crate) async fn close(&self) {
         self.runtime.shutdown().await;
         assert!(!self.state.path().join("tasks").exists());
-        let limits = self.runtime.limits();
-        let groups = limits.strip_prefix("memory limits are kept by control groups in ");
-        if let Some((group, _)) = groups.and_then(|groups| groups.split_once(',')) {
-            assert!(!std::path::Path::new(group).exists(), "{group} is left");
-        }
+        let group = format!("longshore-{}", self.id);
+        assert_eq!(find(std::path::Path::new("/sys/fs/cgroup"), &group, 6), None, "a control group is left");
     }
 
     /// Waits for a line; gives those before it.
@@ -114,6 +112,17 @@ impl Engine {
     async fn report(&mut self) -> Report {
         timeout(PATIENCE, self.reported.recv()).await.expect("nothing was reported").unwrap()
     }
+}
+
+/// A directory of this name, at most so deep.
+fn find(below: &std::path::Path, name: &str, depth: u8) -> Option<std::path::PathBuf> {
+    let mut directories =
+        fs_err::read_dir(below).ok()?.flatten().map(|entry| entry.path()).filter(|it| it.is_dir());
+    directories.find_map(|directory| match directory.file_name() {
+        Some(found) if found == name => Some(directory),
+        _ if depth > 0 => find(&directory, name, depth - 1),
+        _ => None,
+    })
 }
 
 /// An id that no other test, and no other run of the tests, has.

@@ -98,17 +98,14 @@ impl Cgroups {
 
     /// What is limited, and where, in one sentence.
     pub(super) fn describe(&self) -> String {
-        let places = |is_it: fn(&Hierarchy) -> bool| {
-            let places = self.hierarchies.iter().filter(|hierarchy| is_it(hierarchy));
-            places.map(|hierarchy| hierarchy.base.display().to_string()).next()
-        };
-        let sentence = |what: &str, place: Option<String>| match place {
-            Some(place) => format!("{what} limits are kept by control groups in {place}"),
-            None => format!("there are no {what} limits"),
-        };
-        let memory = sentence("memory", places(|hierarchy| hierarchy.has_memory));
-        let cpu = sentence("CPU", places(|hierarchy| hierarchy.has_cpu));
-        format!("{memory}, and {cpu}")
+        let has = |is_it: fn(&Hierarchy) -> bool| self.hierarchies.iter().any(is_it);
+        match (has(|hierarchy| hierarchy.has_memory), has(|hierarchy| hierarchy.has_cpu)) {
+            (true, true) => "memory and CPU limits are kept by control groups",
+            (true, false) => "memory limits are kept by control groups, CPU limits are not",
+            (false, true) => "CPU limits are kept by control groups, memory limits are not",
+            (false, false) => "memory and CPU limits are not kept",
+        }
+        .to_owned()
     }
 
     /// Makes a task's group. One that exists is fine.
