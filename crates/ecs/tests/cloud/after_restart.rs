@@ -50,6 +50,34 @@ fn a_task_between_two_containers_is_prepared_again() {
 }
 
 #[test]
+fn a_start_timeout_begins_again_with_the_start() {
+    let mut task = OneTask::prepared(json!([
+        {"name": "init", "essential": false, "startTimeout": 5},
+        {"name": "main", "dependsOn": after("init", "SUCCESS")},
+    ]));
+    assert_eq!(restart(&mut task, &[]), ["Prepare"]);
+    task.local.wait(100);
+    task.local.tell(super::fake_runtime::prepared(task.id.clone()));
+    assert_eq!(task.effects(), ["Start init"]);
+    task.local.wait(4);
+    assert_eq!(task.state(), "PENDING");
+}
+
+#[test]
+fn failed_health_checks_are_counted_over_a_restart() {
+    let check = json!({"command": ["CMD", "true"], "interval": 5, "retries": 2});
+    let mut task = OneTask::prepared(json!([{"name": "main", "healthCheck": check}]));
+    task.start("main");
+    task.local.wait(5);
+    task.check("main", false);
+    assert_eq!(restart(&mut task, &["main"]), NOTHING);
+    task.local.wait(5);
+    assert_eq!(task.effects(), ["Check main"]);
+    task.check("main", false);
+    assert_eq!(task.view().health_status, longshore_model::task::HealthStatus::Unhealthy);
+}
+
+#[test]
 fn what_survives_goes_on() {
     let mut task = OneTask::prepared(two());
     task.start("main");

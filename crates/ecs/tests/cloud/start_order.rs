@@ -136,6 +136,37 @@ fn a_timeout_that_nobody_waits_for_ends_nothing() {
 }
 
 #[test]
+fn a_timeout_counts_no_more_once_its_condition_is_met() {
+    let waits = json!([
+        {"containerName": "side", "condition": "START"},
+        {"containerName": "db", "condition": "HEALTHY"},
+    ]);
+    let mut task = OneTask::prepared(json!([
+        {"name": "side", "essential": false, "startTimeout": 10},
+        {"name": "db", "healthCheck": {"command": ["CMD", "true"], "interval": 60}},
+        {"name": "main", "dependsOn": waits},
+    ]));
+    task.start("side");
+    task.start("db");
+    task.local.wait(60);
+    task.check("db", true);
+    assert_eq!(task.effects(), ["Start side", "Start db", "Check db", "Start main"]);
+}
+
+#[test]
+fn a_task_is_made_ready_once() {
+    let mut task = OneTask::prepared(json!([{"name": "main"}]));
+    let before = task.view();
+    task.effects();
+    task.local.wait(5);
+    task.local.tell(super::fake_runtime::prepared(task.id.clone()));
+    let report = longshore_ecs::Report::PrepareFailed { reason: "CannotPullContainerError: late".into() };
+    task.local.tell(longshore_ecs::Event::Task(task.id.clone(), report));
+    assert_eq!(task.view(), before);
+    assert_eq!(task.effects(), Vec::<String>::new());
+}
+
+#[test]
 fn links_and_shared_volumes_are_dependencies() {
     let mut task = OneTask::prepared(json!([
         {"name": "main", "links": ["cache:c"], "volumesFrom": [{"sourceContainer": "data"}]},
