@@ -1,5 +1,7 @@
 //! An engine in this process: what subscribers hear of a task's life, and what an emptied engine still knows.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers, too")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
