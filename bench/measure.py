@@ -4,6 +4,7 @@ import sys
 
 import api
 import containers
+import placement
 
 MEASURES = {
     "run-task": api.run_task,
@@ -13,6 +14,7 @@ MEASURES = {
     "docker-tasks": containers.twenty_docker_tasks,
     "docker-latency": containers.docker_latency,
     "process-latency": containers.process_latency,
+    "placement": placement.placement,
 }
 
 

@@ -33,6 +33,8 @@ pub struct Cloud {
     pub(crate) timers: BTreeSet<(Timestamp, String)>,
     /// The moment of the last step.
     latest: Timestamp,
+    /// Whether somebody hears of changed tasks and instances; a task is copied for each that is told.
+    pub(crate) is_heard: bool,
     effects: Vec<Effect>,
     changed: BTreeSet<Key>,
 }
@@ -108,6 +110,7 @@ impl Cloud {
             settings: Settings::default(),
             timers: BTreeSet::new(),
             latest: Timestamp::default(),
+            is_heard: true,
             effects: Vec::new(),
             changed: BTreeSet::new(),
         }
@@ -141,6 +144,12 @@ impl Cloud {
             self.latest = now;
         }
         self.latest
+    }
+
+    /// Says whether somebody hears [`Effect::TaskChanged`] and [`Effect::InstanceChanged`]: without a listener there are
+    /// none. At first there is one.
+    pub fn set_heard(&mut self, is_heard: bool) {
+        self.is_heard = is_heard;
     }
 
     pub(crate) fn emit(&mut self, effect: Effect) {

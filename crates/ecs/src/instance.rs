@@ -364,7 +364,8 @@ impl Cloud {
     }
 
     fn publish_instance(&mut self, id: &str) {
-        if let Some(view) = self.instances.get(id).map(|instance| self.instance_view(instance)) {
+        let heard = self.instances.get(id).filter(|_| self.is_heard);
+        if let Some(view) = heard.map(|instance| self.instance_view(instance)) {
             self.emit(Effect::InstanceChanged(Box::new(view)));
         }
     }

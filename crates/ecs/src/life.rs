@@ -200,8 +200,10 @@ impl Cloud {
     pub(crate) fn publish_task(&mut self, id: &str) {
         let Some(entry) = self.tasks.get_mut(id).filter(|it| it.published < it.view.version) else { return };
         entry.published = entry.view.version;
-        let view = Arc::clone(&entry.view);
-        self.emit(Effect::TaskChanged(view));
+        if self.is_heard {
+            let view = Arc::clone(&entry.view);
+            self.emit(Effect::TaskChanged(view));
+        }
     }
 }
 

@@ -115,7 +115,10 @@ impl Engine {
     /// Every task and instance change from now on, as EventBridge events.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Value> {
-        self.events.subscribe()
+        let receiver = self.events.subscribe();
+        // A world that is made after this looks for itself.
+        self.all_worlds().iter().for_each(|world| world.cloud().set_heard(true));
+        receiver
     }
 
     pub(crate) fn publish(&self, event: impl FnOnce() -> Value) {
@@ -150,6 +153,7 @@ impl Engine {
         let seed = u64::from_le_bytes(random_bytes().unwrap_or_else(|_| now().0.to_le_bytes()));
         let (sender, outbox) = mpsc::unbounded_channel();
         let world = Arc::new(World::new(scope, Arc::clone(&self.store), seed, sender));
+        world.cloud().set_heard(self.events.receiver_count() > 0);
         let hands = tokio::spawn(host::carry_out(Arc::clone(self), Arc::clone(&world), outbox));
         let clock = tokio::spawn(keep_time(Arc::clone(&world)));
         Running { world, tasks: [hands.abort_handle(), clock.abort_handle()] }

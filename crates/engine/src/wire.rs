@@ -15,12 +15,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use longshore_ecs::Caller;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::beside::identity;
@@ -66,16 +66,22 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener) {
         drop(stream.set_nodelay(true));
         let engine = Arc::clone(&engine);
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&engine), request));
-            let served = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
-            // A client that goes away in the middle is its own affair.
-            drop(served.await);
+            serve_connection(stream, service_fn(move |request| answer(Arc::clone(&engine), request))).await;
             drop(permit);
         });
     }
+}
+
+/// Serves a connection until its client leaves; one that goes away in the middle is its own affair.
+async fn serve_connection<S>(stream: TcpStream, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+{
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    drop(served.await);
 }
 
 /// Binds the API's address.

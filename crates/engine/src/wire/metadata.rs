@@ -12,7 +12,6 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use longshore_model::Timestamp;
 use longshore_model::container_definition::ContainerDefinition;
 use longshore_model::task::{Container, LastStatus, Task};
@@ -20,14 +19,11 @@ use longshore_model::task_definition::TaskDefinition;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use super::{Answer, Body, protocol};
+use super::{Answer, Body, protocol, serve_connection};
 use crate::engine::Engine;
 use crate::events::iso;
 use crate::output::LogTarget;
 use crate::runtime::ContainerKey;
-
-/// How long a container may take to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves the metadata endpoint on a listener until the engine's process ends.
 pub async fn serve(engine: Arc<Engine>, listener: TcpListener) {
@@ -37,14 +33,8 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener) {
             continue;
         };
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&engine), request));
-            let served = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
-            drop(served.await);
-        });
+        let service = service_fn(move |request| answer(Arc::clone(&engine), request));
+        tokio::spawn(serve_connection(stream, service));
     }
 }
 

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use bollard::errors::Error;
 use bollard::query_parameters::{CreateImageOptionsBuilder, InspectNetworkOptions};
 use futures_util::StreamExt as _;
 
 use super::words::docker_says;
-use super::{DockerRuntime, StartError};
+use super::{Daemon, DockerRuntime, StartError};
 
 /// How long an import may take: the archive is on this machine.
 const IMPORT_LIMIT: Duration = Duration::from_mins(2);
@@ -37,16 +38,23 @@ impl DockerRuntime {
         tag: &str,
         archive: Vec<u8>,
     ) -> Result<(), StartError> {
-        let options = CreateImageOptionsBuilder::default().from_src("-").repo(repository).tag(tag).build();
+        let import = self.daemon.import(repository, tag, archive);
+        match tokio::time::timeout(IMPORT_LIMIT, import).await {
+            Ok(imported) => imported.map_err(|error| StartError(docker_says(&error))),
+            Err(_) => Err(StartError(format!("the import took more than {} s", IMPORT_LIMIT.as_secs()))),
+        }
+    }
+}
+
+impl Daemon {
+    /// Makes an image of a tar archive of its root directory. Doing it twice at the same time does no harm.
+    pub(super) async fn import(&self, repository: &str, tag: &str, archive: Vec<u8>) -> Result<(), Error> {
+        let options = CreateImageOptionsBuilder::new().from_src("-").repo(repository).tag(tag).build();
         let body = bollard::body_full(archive.into());
-        let import = async {
-            let mut progress = pin!(self.daemon.docker.create_image(Some(options), Some(body), None));
-            while let Some(step) = progress.next().await {
-                step.map_err(|error| StartError(docker_says(&error)))?;
-            }
-            Ok(())
-        };
-        let late = |_| Err(StartError(format!("the import took more than {} s", IMPORT_LIMIT.as_secs())));
-        tokio::time::timeout(IMPORT_LIMIT, import).await.unwrap_or_else(late)
+        let mut steps = pin!(self.docker.create_image(Some(options), Some(body), None));
+        while let Some(step) = steps.next().await {
+            step?;
+        }
+        Ok(())
     }
 }

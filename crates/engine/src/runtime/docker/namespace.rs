@@ -5,10 +5,7 @@ use std::collections::HashMap;
 
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig};
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions,
-};
-use futures_util::StreamExt as _;
+use bollard::query_parameters::{CreateContainerOptionsBuilder, InspectContainerOptions};
 use longshore_model::network::NetworkMode;
 
 use super::words::{INSPECT, NETWORK, is_absent};
@@ -32,6 +29,8 @@ impl Daemon {
                 self.import_pause().await?;
                 create().await.map(drop)
             }
+            // It outlived the engine, which prepares the task once more.
+            Err(Error::DockerResponseServerError { status_code: 409, .. }) => Ok(()),
             created => created.map(drop),
         }
         .map_err(|error| NETWORK.failed(&error))?;
@@ -48,24 +47,15 @@ impl Daemon {
             .ok_or_else(|| NETWORK.because("Docker gave the task no address"))
     }
 
-    /// Doing it twice at the same time does no harm.
     async fn import_pause(&self) -> Result<(), StartError> {
         let archive = pause::archive(&self.architecture).ok_or_else(|| {
             NETWORK.because(&format!("awsvpc is not possible on the architecture {}", self.architecture))
         })?;
-        let options =
-            CreateImageOptionsBuilder::new().from_src("-").repo(pause::REPOSITORY).tag(pause::TAG).build();
-        let mut steps =
-            self.docker.create_image(Some(options), Some(bollard::body_full(archive.into())), None);
-        let import = async {
-            while let Some(step) = steps.next().await {
-                step.map_err(|error| NETWORK.failed(&error))?;
-            }
-            Ok(())
-        };
+        let import = self.import(pause::REPOSITORY, pause::TAG, archive);
         tokio::time::timeout(NETWORK.limit, import)
             .await
-            .unwrap_or_else(|_| Err(NETWORK.failed(&Error::RequestTimeoutError)))
+            .unwrap_or(Err(Error::RequestTimeoutError))
+            .map_err(|error| NETWORK.failed(&error))
     }
 }
 
