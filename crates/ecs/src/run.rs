@@ -137,7 +137,7 @@ impl Cloud {
     pub(crate) fn run_task(&mut self, request: RunTask, now: Timestamp) -> Result<Started, Fault> {
         let cluster = self.active_cluster(request.cluster.as_deref())?;
         let token = request.client_token.clone().filter(|token| !token.is_empty());
-        let fingerprint = token.as_ref().map(|_| fingerprint(&request, &cluster));
+        let fingerprint = token.as_ref().map(|_| self.fingerprint(&request, &cluster)).transpose()?;
         if let (Some(token), Some(fingerprint)) = (&token, &fingerprint) {
             check::client_token(token)?;
             if let Some(answer) = self.replay(&cluster, token, fingerprint, now)? {
@@ -164,6 +164,21 @@ impl Cloud {
             self.remember_token(&recipe.cluster, &token, token_use);
         }
         Ok(answer)
+    }
+
+    /// The request without its token, its cluster by name and its family as the exact revision: what must be the same
+    /// for a replay. A family that has a later revision by now makes another request, as on AWS; an exact revision is
+    /// the same even when it was deregistered meanwhile.
+    fn fingerprint(&self, request: &RunTask, cluster: &str) -> Result<String, Fault> {
+        let mut same = request.clone();
+        same.client_token = None;
+        same.cluster = Some(cluster.to_owned());
+        if let Some(given) = &request.task_definition
+            && let Some(revision) = self.revision(given)?
+        {
+            same.task_definition = Some(revision.definition.task_definition_arn.clone());
+        }
+        Ok(serde_json::to_string(&same).unwrap_or_default())
     }
 
     pub(crate) fn start_task(&mut self, request: StartTask, now: Timestamp) -> Result<Started, Fault> {
@@ -359,14 +374,6 @@ impl Parts {
             platform_version: None,
         }
     }
-}
-
-/// The request without its token, its cluster by name: what must be the same for a replay.
-fn fingerprint(request: &RunTask, cluster: &str) -> String {
-    let mut same = request.clone();
-    same.client_token = None;
-    same.cluster = Some(cluster.to_owned());
-    serde_json::to_string(&same).unwrap_or_default()
 }
 
 /// What a task takes from its instance; the task's own size goes before the sum of its containers.

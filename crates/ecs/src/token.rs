@@ -19,7 +19,7 @@ const TOKEN_LIFE_SECONDS: i64 = 24 * 3600;
 /// What a token was used for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TokenUse {
-    /// The request as JSON: the same words are the same call, whatever a family's latest revision is by now.
+    /// The request as JSON, with the exact revision in place of the name that was given.
     pub(crate) fingerprint: String,
     pub(crate) task_ids: Vec<String>,
     pub(crate) failures: Vec<Failure>,

@@ -42,17 +42,22 @@ fn a_repeated_call_answers_with_thin_tasks() {
 }
 
 #[test]
-fn a_retry_is_the_same_call_whatever_became_of_the_family_meanwhile() {
+fn a_retry_of_an_exact_revision_is_the_same_call_whatever_became_of_it() {
     let mut local = local();
-    let first = run(&mut local);
+    let call = |task_definition: &str, cluster: &str| json!({"taskDefinition": task_definition, "count": 2, "clientToken": "once", "cluster": cluster});
+    let first = arns(&local.must("RunTask", call("web:1", "default")));
+    assert_eq!(arns(&local.must("RunTask", call("web", "default"))), first, "the family means that revision");
     register(&mut local, 32);
-    assert_eq!(run(&mut local), first, "a later revision");
-    for revision in ["web:1", "web:2"] {
-        local.must("DeregisterTaskDefinition", json!({"taskDefinition": revision}));
-    }
-    assert_eq!(run(&mut local), first, "no active revision");
-    let by_name = json!({"taskDefinition": "web", "count": 2, "clientToken": "once", "cluster": "default"});
-    assert_eq!(arns(&local.must("RunTask", by_name)), first, "the default cluster by its name");
+    let conflict = local.call("RunTask", call("web", "default")).unwrap_err();
+    assert_eq!(
+        (conflict.kind, conflict.resource_ids),
+        (FaultKind::Conflict, first.clone()),
+        "the family has a later one"
+    );
+    local.must("DeregisterTaskDefinition", json!({"taskDefinition": "web:1"}));
+    assert_eq!(arns(&local.must("RunTask", call("web:1", "default"))), first, "deregistered meanwhile");
+    let by_arn = call("web:1", "arn:aws:ecs:eu-west-1:123456789012:cluster/default");
+    assert_eq!(arns(&local.must("RunTask", by_arn)), first, "the cluster by its ARN");
 }
 
 #[test]
@@ -61,7 +66,7 @@ fn other_parameters_are_a_conflict_that_names_the_tasks() {
     let first = run(&mut local);
     let others = [
         json!({"taskDefinition": "web", "count": 1}),
-        json!({"taskDefinition": "web:1", "count": 2}),
+        json!({"taskDefinition": "web", "count": 2, "group": "others"}),
         json!({"taskDefinition": "web", "count": 2, "startedBy": "me"}),
         json!({"taskDefinition": "web", "count": 2, "overrides": {"cpu": "1"}}),
     ];
