@@ -9,7 +9,7 @@ use longshore_ecs::{ContainerRef, Effect, LostReason, Surviving};
 use longshore_model::arn::Scope;
 use longshore_model::task::Task;
 use serde_json::Value;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::clock::now;
@@ -27,6 +27,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How long the end of the engine may wait for the end of what it runs.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long the end of the engine may wait for steps of tasks that are under way.
+const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What an engine is made of.
 pub struct Options {
@@ -50,6 +53,8 @@ pub struct Engine {
     pub(crate) output: Output,
     worlds: RwLock<BTreeMap<String, Running>>,
     runners: Mutex<BTreeMap<TaskKey, mpsc::UnboundedSender<Effect>>>,
+    /// Told whenever the last runner leaves.
+    pub(crate) idle: Notify,
     events: broadcast::Sender<Value>,
     /// Where containers find the task metadata endpoint, without a slash at the end.
     metadata: String,
@@ -96,6 +101,7 @@ impl Engine {
             output: Output::default(),
             worlds: RwLock::default(),
             runners: Mutex::default(),
+            idle: Notify::new(),
             events: broadcast::Sender::new(events::BACKLOG),
             metadata,
             tokens: Mutex::default(),
@@ -298,8 +304,23 @@ impl Engine {
         self.store.submit(vec![Write::ForgetAll]).durable().await
     }
 
+    /// Waits until no runner has anything to do.
+    async fn settled(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.runners().is_empty() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
     /// Ends what the runtime runs, unless it can be found again.
     pub async fn shutdown(&self) {
+        if self.runtime.survives() {
+            // What was begun is brought to its end, as a rule in a moment: nothing half made stays behind.
+            drop(tokio::time::timeout(SETTLE_LIMIT, self.settled()).await);
+        }
         // Nothing new is begun from here on.
         for running in self.worlds.read().unwrap_or_else(PoisonError::into_inner).values() {
             running.tasks.iter().for_each(AbortHandle::abort);

@@ -104,6 +104,9 @@ async fn run(
         let mut runners = engine.runners();
         if jobs.is_empty() && inbox.is_empty() {
             runners.remove(&key);
+            if runners.is_empty() {
+                engine.idle.notify_waiters();
+            }
             return;
         }
     }
