@@ -214,6 +214,14 @@ def test_many_lines_in_the_last_moment_are_all_kept(ecs, logs, cluster):
     assert messages(logs, cluster, logStreamNames=[stream]) == [str(number) for number in range(1, 10001)]
 
 
+def test_lines_that_belong_together_become_one_event(ecs, logs, cluster):
+    script = 'echo "2026-11-21 first"; echo "  at line 1"; sleep 0.3; echo "  at line 2"; echo "2026-11-21 second"'
+    main = container(script, group=cluster)
+    main["logConfiguration"]["options"]["awslogs-multiline-pattern"] = r"^\d{4}-\d{2}-\d{2}"
+    finished(ecs, cluster, task_definition(cluster, main))
+    assert messages(logs, cluster) == ["2026-11-21 first\n  at line 1\n  at line 2", "2026-11-21 second"]
+
+
 def test_a_task_that_is_stopped_before_it_runs(ecs, cluster):
     task = run_one(ecs, cluster, task_definition(cluster, container(WAIT_FOR_TERM)))
     ecs.stop_task(cluster=cluster, task=task["taskArn"], reason="changed my mind")

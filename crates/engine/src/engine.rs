@@ -197,6 +197,7 @@ impl Engine {
             }));
         }
         let found = self.runtime.recover(known).await;
+        let found = found.map_err(|error| StoreError::Unknowable(self.runtime.name(), error.to_string()))?;
         for world in &worlds {
             let ours =
                 found.iter().filter(|it| host::task_key(&world.scope, &it.key.task.task) == it.key.task);
@@ -297,10 +298,12 @@ impl Engine {
     /// # Errors
     /// When the store cannot be written.
     pub async fn reset(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.runtime.shutdown().await;
+        // First the worlds, so that nothing new is begun while what runs is ended.
         let worlds = std::mem::take(&mut *self.worlds.write().unwrap_or_else(PoisonError::into_inner));
         worlds.values().flat_map(|running| &running.tasks).for_each(AbortHandle::abort);
         self.runners().clear();
+        self.runtime.shutdown().await;
+        self.output.clear();
         self.store.submit(vec![Write::ForgetAll]).durable().await
     }
 

@@ -16,6 +16,9 @@ use crate::world::{World, scope_key};
 /// The sort of record that counts the stored lines of a container.
 pub(crate) const LINES: &str = "container-lines";
 
+/// How long the rest of a multi-line event is waited for.
+const REST_LIMIT_MS: i64 = 1000;
+
 /// Where a container's lines go.
 #[derive(Debug, Clone)]
 pub(crate) struct LogTarget {
@@ -110,6 +113,8 @@ struct Stream {
 /// An event that is not yet passed on, and of how many lines it was made.
 struct Waiting {
     at_ms: i64,
+    /// When its last line came.
+    last_ms: i64,
     text: String,
     lines: u64,
 }
@@ -152,11 +157,18 @@ impl Output {
         }
     }
 
-    /// Passes on what waits for the rest of a multi-line event.
+    /// Passes on the events whose rest did not come within a second.
     pub(crate) fn flush_waiting(&self) {
+        let late_ms = now().plus_ms(-REST_LIMIT_MS).0;
         for stream in self.streams().values_mut() {
-            stream.flush(true);
+            let is_late = stream.waiting.last().is_some_and(|event| event.last_ms <= late_ms);
+            stream.flush(is_late);
         }
+    }
+
+    /// Forgets all output on its way: the engine is emptied.
+    pub(crate) fn clear(&self) {
+        self.streams().clear();
     }
 
     /// The container has ended: passes on what is left.
@@ -176,13 +188,14 @@ impl Stream {
                     event.text.push('\n');
                     event.text.push_str(&line.text);
                     event.lines = event.lines.saturating_add(1);
+                    event.last_ms = line.at_ms;
                 }
                 fits
             }
             _ => false,
         };
         if !joined {
-            self.waiting.push(Waiting { at_ms: line.at_ms, text: line.text, lines: 1 });
+            self.waiting.push(Waiting { at_ms: line.at_ms, last_ms: line.at_ms, text: line.text, lines: 1 });
         }
         self.lines = line.number.saturating_add(1);
     }

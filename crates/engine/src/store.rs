@@ -52,8 +52,11 @@ pub enum StoreError {
         cause: String,
     },
     /// A write or read failed later on.
-    #[error("cannot write the engine's state: {0}")]
+    #[error("the engine's state cannot be read or written: {0}")]
     Failed(String),
+    /// The runtime of this name cannot tell which of the stored tasks still run, for the second reason.
+    #[error("the {0} runtime cannot tell which tasks still run, so none was touched: {1}")]
+    Unknowable(&'static str, String),
 }
 
 /// One change to the stored state.

@@ -125,7 +125,7 @@ async fn nothing_survives_an_engine_that_is_killed() {
         gone(process).await;
     }
     let engine = Engine::in_state("killed", state);
-    assert!(engine.runtime.recover(Vec::new()).await.is_empty());
+    assert!(engine.runtime.recover(Vec::new()).await.unwrap().is_empty());
     engine.close().await;
 }
 
@@ -152,7 +152,7 @@ async fn a_new_engine_ends_what_even_the_supervisor_could_not() {
 
     let engine = Engine::in_state("leftover", state);
     let key = container(&task(TASK), "").key;
-    let found = engine.runtime.recover(vec![Known { key, lines_stored: 2 }]).await;
+    let found = engine.runtime.recover(vec![Known { key, lines_stored: 2 }]).await.unwrap();
     assert!(found.is_empty() && !is_alive(main));
     assert!(!engine.state.path().join("tasks").exists());
     engine.close().await;

@@ -156,6 +156,7 @@ fn unusable(error: StoreError) -> Failed {
         StoreError::Unusable { .. } => {
             "name a directory that you can write with `--state DIR`, or use `--ephemeral`"
         }
+        StoreError::Unknowable(..) => "start again when it answers; nothing was changed",
         StoreError::Failed(_) => "start with another `--state DIR`, and keep this one to look into it",
     };
     Failed::new("cannot start the engine").with_hint(hint).caused_by(error)

@@ -104,6 +104,14 @@ pub struct StartError(
     pub String,
 );
 
+/// Why a runtime cannot tell what of it still exists, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RecoverError(
+    /// What it says.
+    pub String,
+);
+
 /// A line of a container's output, without its line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
@@ -197,7 +205,10 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// After a restart: takes up the containers of this engine that still exist (their ends and further lines come as
     /// reports, lines from `lines_stored` on) and removes those that nobody knows. What is not in the answer is lost.
-    async fn recover(&self, known: Vec<Known>) -> Vec<Found>;
+    ///
+    /// # Errors
+    /// When the runtime cannot tell what exists: nothing is then removed, and nothing may be taken for lost.
+    async fn recover(&self, known: Vec<Known>) -> Result<Vec<Found>, RecoverError>;
 
     /// Ends everything that this runtime runs, at once: the engine is shutting down.
     async fn shutdown(&self);

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{
-    ContainerKey, ContainerPlan, Found, Known, LogLine, Prepared, Report, Reports, Runtime, StartError,
-    Started, TaskKey, TaskPlan, ports,
+    ContainerKey, ContainerPlan, Found, Known, LogLine, Prepared, RecoverError, Report, Reports, Runtime,
+    StartError, Started, TaskKey, TaskPlan, ports,
 };
 use crate::clock;
 
@@ -159,8 +159,8 @@ impl Runtime for SimulatedRuntime {
     async fn release(&self, _task: &TaskKey) {}
 
     /// Finds nothing: what did not run did not survive.
-    async fn recover(&self, _known: Vec<Known>) -> Vec<Found> {
-        Vec::new()
+    async fn recover(&self, _known: Vec<Known>) -> Result<Vec<Found>, RecoverError> {
+        Ok(Vec::new())
     }
 
     /// Nothing runs that would have to be waited for.

@@ -26,7 +26,8 @@ async fn what_ran_is_taken_up_without_a_line_lost_or_doubled() {
         let known = |key: &_, lines_stored| Known { key: Clone::clone(key), lines_stored };
         let mut gone = runs.clone();
         gone.task.task = unique();
-        let found = engine.runtime.recover(vec![known(&runs, 15), known(&ends, 1), known(&gone, 0)]).await;
+        let found =
+            engine.runtime.recover(vec![known(&runs, 15), known(&ends, 1), known(&gone, 0)]).await.unwrap();
         let mut keys: Vec<_> = found.iter().map(|found| found.key.clone()).collect();
         keys.sort();
         let mut expected = vec![runs.clone(), ends.clone()];
@@ -61,7 +62,8 @@ async fn what_nobody_knows_is_removed_and_what_is_anothers_stays() {
             ids.push(engine.start(task, "app").await.expect("started").runtime_id);
         }
         restart(engine).await;
-        let found = engine.runtime.recover(vec![Known { key: key(&known, "app"), lines_stored: 0 }]).await;
+        let found =
+            engine.runtime.recover(vec![Known { key: key(&known, "app"), lines_stored: 0 }]).await.unwrap();
         assert_eq!(found.iter().map(|found| &found.runtime_id).collect::<Vec<_>>(), [&ids[0]]);
         assert!(is_present(&ids[0]).await && !is_present(&ids[1]).await);
         assert_eq!(engine.container_count().await, 2, "the task's container and what owns its network");
@@ -90,7 +92,8 @@ async fn a_container_that_was_made_but_not_started_is_lost() {
         engine.start(&task, "app").await.expect_err("no such program");
         assert_eq!(engine.container_count().await, 1);
         restart(engine).await;
-        let found = engine.runtime.recover(vec![Known { key: key(&task, "app"), lines_stored: 0 }]).await;
+        let found =
+            engine.runtime.recover(vec![Known { key: key(&task, "app"), lines_stored: 0 }]).await.unwrap();
         assert!(found.is_empty());
         assert_eq!(engine.container_count().await, 0);
     })

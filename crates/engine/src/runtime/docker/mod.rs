@@ -32,8 +32,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{
-    ContainerKey, ContainerPlan, Found, Known, Prepared, Reports, Runtime, StartError, Started, TaskKey,
-    TaskPlan,
+    ContainerKey, ContainerPlan, Found, Known, Prepared, RecoverError, Reports, Runtime, StartError, Started,
+    TaskKey, TaskPlan,
 };
 use words::{CREATE, INSPECT, START, docker_says};
 
@@ -197,13 +197,14 @@ impl Runtime for DockerRuntime {
         self.daemon.remove_volumes(&labels, |key| key == task).await;
     }
 
-    async fn recover(&self, known: Vec<Known>) -> Vec<Found> {
+    async fn recover(&self, known: Vec<Known>) -> Result<Vec<Found>, RecoverError> {
         let mut found = Vec::new();
-        for (known, id) in self.daemon.take_up(known).await {
+        let taken = self.daemon.take_up(known).await;
+        for (known, id) in taken.map_err(|error| RecoverError(docker_says(&error)))? {
             self.follow(known.key.clone(), id.clone(), known.lines_stored);
             found.push(Found { key: known.key, runtime_id: id });
         }
-        found
+        Ok(found)
     }
 
     async fn shutdown(&self) {

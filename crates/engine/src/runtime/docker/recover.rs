@@ -21,12 +21,12 @@ const END_ALL_LIMIT: Duration = Duration::from_secs(20);
 
 impl Daemon {
     /// Finds the containers of this engine, removes those that nobody knows, and gives the known ones with their ids.
-    pub(super) async fn take_up(&self, known: Vec<Known>) -> Vec<(Known, String)> {
+    pub(super) async fn take_up(&self, known: Vec<Known>) -> Result<Vec<(Known, String)>, Error> {
         let labels = [(label::ENGINE, self.engine.as_str())];
         let tasks: BTreeSet<TaskKey> = known.iter().map(|known| known.key.task.clone()).collect();
         let mut known: BTreeMap<_, _> = known.into_iter().map(|known| (known.key.clone(), known)).collect();
         let (mut found, mut unknown) = (Vec::new(), Vec::new());
-        for container in self.list(&labels).await {
+        for container in self.list(&labels).await? {
             let own = container.labels.clone().unwrap_or_default();
             let Some(id) = container.id.clone() else { continue };
             // A container that was made but not started is one whose start nobody was told of.
@@ -41,7 +41,7 @@ impl Daemon {
         }
         self.remove(unknown).await;
         self.remove_volumes(&labels, |task| !tasks.contains(task)).await;
-        found
+        Ok(found)
     }
 
     /// Kills and removes all that carries this engine's label.
@@ -58,15 +58,17 @@ impl Daemon {
 
     /// Kills and removes the containers with these labels.
     pub(super) async fn remove_all(&self, labels: &[(&str, &str)]) {
-        self.remove(self.list(labels).await.into_iter().filter_map(|container| container.id).collect()).await;
+        match self.list(labels).await {
+            Ok(found) => self.remove(found.into_iter().filter_map(|container| container.id).collect()).await,
+            Err(error) => {
+                tracing::warn!(%error, "containers stay behind until the next start: they cannot be listed")
+            }
+        }
     }
 
-    async fn list(&self, labels: &[(&str, &str)]) -> Vec<ContainerSummary> {
+    async fn list(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerSummary>, Error> {
         let options = ListContainersOptionsBuilder::new().all(true).filters(&label::filter(labels)).build();
-        self.docker.list_containers(Some(options)).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot list containers");
-            Vec::new()
-        })
+        self.docker.list_containers(Some(options)).await
     }
 
     /// Kills and removes containers.

@@ -45,8 +45,8 @@ use self::cgroup::Limits;
 use self::container::Shared;
 use self::control::{KILL, TERMINATE};
 use super::{
-    ContainerKey, ContainerPlan, Found, Known, Prepared, Reports, Runtime, StartError, Started, TaskKey,
-    TaskPlan,
+    ContainerKey, ContainerPlan, Found, Known, Prepared, RecoverError, Reports, Runtime, StartError, Started,
+    TaskKey, TaskPlan,
 };
 
 pub use self::supervisor::supervise;
@@ -162,7 +162,7 @@ impl Runtime for ProcessRuntime {
 
     /// Must come before any start. Kills what an earlier engine with the same id left, and finds nothing: containers
     /// of this runtime do not survive their engine.
-    async fn recover(&self, _known: Vec<Known>) -> Vec<Found> {
+    async fn recover(&self, _known: Vec<Known>) -> Result<Vec<Found>, RecoverError> {
         left_over::end_all(&self.shared.program.engine_id).await;
         let shared = Arc::clone(&self.shared);
         let outcome = in_background(move || {
@@ -173,7 +173,7 @@ impl Runtime for ProcessRuntime {
             Ok(())
         });
         outcome.await.ok();
-        Vec::new()
+        Ok(Vec::new())
     }
 
     async fn shutdown(&self) {
