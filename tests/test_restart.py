@@ -1,5 +1,6 @@
 """kill -9 and start again: nothing that was acknowledged is lost, and nothing runs on unseen."""
 
+import subprocess
 import uuid
 
 import pytest
@@ -179,3 +180,24 @@ def test_the_key_is_the_users_alone(own_engine):
 def reset(engine):
     """POST /_longshore/reset, signed."""
     return send(engine, signed(engine, path="/_longshore/reset", target=None, body=b""))
+
+
+def test_tasks_of_docker_are_not_given_up_while_it_is_away(docker_ready, own_engine):
+    engine = own_engine("docker")
+    ecs = engine.client("ecs")
+    ecs.create_cluster(clusterName="kept")
+    register_instance(ecs, "kept")
+    task = run_one(ecs, "kept", task_definition("kept", container("sleep 600", stopTimeout=2)))["taskArn"]
+    wait_for(ecs, "kept", task, "RUNNING")
+    engine.kill()
+    away = engine.extra_environment | {"DOCKER_HOST": "unix:///nonexistent"}
+    environment = program.bare_environment(engine.directory / "home") | away
+    command = [str(word) for word in [program.LONGSHORE, "engine", "--listen", "127.0.0.1:0", "--state", engine.state]]
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert refused.returncode == 1, refused
+    assert "containers of this state (1) were started by the docker runtime" in refused.stderr
+    assert "hint: start that runtime again" in refused.stderr
+    engine.start()
+    assert ecs.describe_tasks(cluster="kept", tasks=[task])["tasks"][0]["lastStatus"] == "RUNNING"
+    ecs.stop_task(cluster="kept", task=task)
+    wait_for(ecs, "kept", task, "STOPPED")

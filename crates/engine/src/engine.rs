@@ -31,6 +31,9 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(15);
 /// How long the end of the engine may wait for steps of tasks that are under way.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
+/// The file in the state directory that names the runtime whose containers outlive the engine.
+const RUNTIME_FILE: &str = "runtime";
+
 /// What an engine is made of.
 pub struct Options {
     /// The opened state.
@@ -41,6 +44,8 @@ pub struct Options {
     pub any_credentials: bool,
     /// Whether `POST /_longshore/reset` empties it.
     pub ephemeral: bool,
+    /// Whether tasks of another runtime, which may still run, are given up: the user asked for this one.
+    pub gives_up: bool,
 }
 
 /// The local ECS engine, without its listener.
@@ -106,7 +111,8 @@ impl Engine {
             metadata,
             tokens: Mutex::default(),
         });
-        engine.recover().await?;
+        engine.recover(options.gives_up).await?;
+        engine.note_runtime()?;
         tokio::spawn(host::take_reports(Arc::clone(&engine), reports));
         tokio::spawn(sweep(Arc::clone(&engine)));
         Ok(engine)
@@ -178,7 +184,7 @@ impl Engine {
         }
     }
 
-    async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+    async fn recover(self: &Arc<Self>, gives_up: bool) -> Result<(), StoreError> {
         let records = self.store.records().await?;
         let mut lines = BTreeMap::new();
         for record in &records {
@@ -195,6 +201,13 @@ impl Engine {
                 let stored = lines.get(&(scope_key(&world.scope), host::lines_id(&key)));
                 Known { key, lines_stored: stored.copied().unwrap_or(0) }
             }));
+        }
+        let former = self.former_runtime()?;
+        if let Some(former) =
+            former.filter(|former| is_out_of_reach(former, self.runtime.name(), known.len()))
+            && !gives_up
+        {
+            return Err(StoreError::OutOfReach { former, containers: known.len() });
         }
         let found = self.runtime.recover(known).await;
         let found = found.map_err(|error| StoreError::Unknowable(self.runtime.name(), error.to_string()))?;
@@ -214,6 +227,29 @@ impl Engine {
             self.take_up(world, Surviving(surviving)).durable().await?;
         }
         Ok(())
+    }
+
+    /// The runtime whose containers may have outlived the last engine.
+    fn former_runtime(&self) -> Result<Option<String>, StoreError> {
+        match fs_err::read_to_string(self.directory().join(RUNTIME_FILE)) {
+            Ok(name) => Ok(Some(name)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::Failed(error.to_string())),
+        }
+    }
+
+    /// Notes the runtime for the next start, if its containers outlive the engine.
+    fn note_runtime(&self) -> Result<(), StoreError> {
+        let file = self.directory().join(RUNTIME_FILE);
+        let noted = if self.runtime.survives() {
+            fs_err::write(&file, self.runtime.name())
+        } else {
+            fs_err::remove_file(&file).or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+        };
+        noted.map_err(|error| StoreError::Failed(error.to_string()))
     }
 
     fn take_up(&self, world: &World, surviving: Surviving) -> Ticket {
@@ -337,6 +373,11 @@ impl Engine {
         // What was promised is on disk before the process ends.
         drop(self.store.barrier().durable().await);
     }
+}
+
+/// Whether containers may still run where this runtime cannot see them.
+fn is_out_of_reach(former: &str, runtime: &str, unfinished: usize) -> bool {
+    former != runtime && unfinished > 0
 }
 
 async fn sweep(engine: Arc<Engine>) {

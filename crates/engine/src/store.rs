@@ -54,6 +54,16 @@ pub enum StoreError {
     /// A write or read failed later on.
     #[error("the engine's state cannot be read or written: {0}")]
     Failed(String),
+    /// Containers may still run in a runtime that this engine does not use.
+    #[error(
+        "containers of this state ({containers}) were started by the {former} runtime, which is not in use now, and may still run"
+    )]
+    OutOfReach {
+        /// The runtime that started them.
+        former: String,
+        /// How many.
+        containers: usize,
+    },
     /// The runtime of this name cannot tell which of the stored tasks still run, for the second reason.
     #[error("the {0} runtime cannot tell which tasks still run, so none was touched: {1}")]
     Unknowable(&'static str, String),

@@ -26,6 +26,7 @@ async fn start() -> Running {
         account: "123456789012".into(),
         any_credentials: true,
         ephemeral: true,
+        gives_up: true,
     };
     let engine = Engine::start(options, runtime, receiver, "http://127.0.0.1:1".into()).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -128,6 +128,7 @@ pub(crate) async fn start(arguments: &EngineArguments) -> Result<Serving> {
         account: arguments.account.clone(),
         any_credentials: arguments.insecure_any_credentials,
         ephemeral: arguments.ephemeral,
+        gives_up: arguments.runtime != RuntimeChoice::Auto,
     };
     let metadata = bind_metadata(gateway, options.store.directory()).await?;
     let base = format!("http://{}", metadata.local_addr().context("the listener has no address")?);
@@ -155,6 +156,9 @@ fn unusable(error: StoreError) -> Failed {
         }
         StoreError::Unusable { .. } => {
             "name a directory that you can write with `--state DIR`, or use `--ephemeral`"
+        }
+        StoreError::OutOfReach { .. } => {
+            "start that runtime again; or give the tasks up by naming the runtime, as in `--runtime process`"
         }
         StoreError::Unknowable(..) => "start again when it answers; nothing was changed",
         StoreError::Failed(_) => "start with another `--state DIR`, and keep this one to look into it",
