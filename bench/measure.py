@@ -3,8 +3,11 @@
 import sys
 
 import api
+import cold_start
 import containers
+import custom_resource
 import placement
+import polling
 
 MEASURES = {
     "run-task": api.run_task,
@@ -15,6 +18,9 @@ MEASURES = {
     "docker-latency": containers.docker_latency,
     "process-latency": containers.process_latency,
     "placement": placement.placement,
+    "cold-start": cold_start.cold_start,
+    "custom-resource": custom_resource.custom_resource,
+    "polling": polling.polling,
 }
 
 

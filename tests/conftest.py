@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from support import docker, program
+from support.custom_resource import Stack
 from support.definitions import register_instance
 from support.engine import Engine
 
@@ -103,3 +104,29 @@ def cluster(ecs, name):
     ecs.create_cluster(clusterName=name)
     register_instance(ecs, name)
     return name
+
+
+@pytest.fixture
+def new_stack(process_engine, name, tmp_path):
+    """Makes stacks with a `Custom::ECSTask` whose function has these settings. Each has a cluster with one instance."""
+    made = []
+
+    def make(**settings):
+        cluster = f"{name}-{len(made)}" if made else name
+        process_engine.client("ecs").create_cluster(clusterName=cluster)
+        register_instance(process_engine.client("ecs"), cluster)
+        made.append(Stack(process_engine, cluster, tmp_path / f"stack-{len(made)}", **settings).__enter__())
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.__exit__(None)
+        stack.stop_all()
+
+
+@pytest.fixture
+def stack(new_stack):
+    """A stack with the usual settings, and a revision of its family that runs `true`."""
+    made = new_stack()
+    made.define()
+    return made

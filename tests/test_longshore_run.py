@@ -9,33 +9,8 @@ import pytest
 import yaml
 from support import program
 from support.definitions import WAIT_FOR_TERM, container, describe, fargate_definition, task_definition, wait_for
+from support.run import registered, run, shown, start  # noqa: F401 (fixtures)
 from support.wait import until
-
-
-@pytest.fixture
-def run(engine, cluster):
-    """Runs `longshore run` in the test's cluster and gives the finished process."""
-
-    def run(definition, *arguments, **options):
-        return engine.longshore("run", definition, "--cluster", cluster, *arguments, check=False, **options)
-
-    return run
-
-
-@pytest.fixture
-def registered(ecs, cluster):
-    """Registers a task definition of one container in the test's own family."""
-
-    def register(script, **settings):
-        ecs.register_task_definition(**task_definition(cluster, container(script, group=cluster, **settings)))
-        return cluster
-
-    return register
-
-
-def shown(done):
-    """What is on stdout: the container's lines and nothing else; there is no prefix where there is one container."""
-    return done.stdout.splitlines()
 
 
 def test_exit_code_7_comes_out_as_7(run, registered):
@@ -61,28 +36,24 @@ def test_10_000_lines_in_the_last_second_are_all_shown(run, registered):
     assert shown(done) == ["start", *map(str, range(1, 10001))]
 
 
-def test_lines_come_while_the_task_runs(engine, ecs, cluster, registered):
-    registered(WAIT_FOR_TERM)
-    running = start(engine, cluster, cluster)
+def test_lines_come_while_the_task_runs(ecs, cluster, registered, start):
+    running = start(registered(WAIT_FOR_TERM))
     assert running.stdout.readline() == "waiting\n"
     assert running.poll() is None
     [task] = ecs.list_tasks(cluster=cluster)["taskArns"]
     ecs.stop_task(cluster=cluster, task=task, reason="enough")
     assert running.wait(60) == 3
     assert "enough" in running.stderr.read()
-    running.stdout.close(), running.stderr.close()
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"])
-def test_a_signal_stops_the_task(engine, ecs, cluster, registered, number, exit_code):
-    registered(WAIT_FOR_TERM)
-    running = start(engine, cluster, cluster)
+def test_a_signal_stops_the_task(ecs, cluster, registered, start, number, exit_code):
+    running = start(registered(WAIT_FOR_TERM))
     assert running.stdout.readline() == "waiting\n"
     [task] = ecs.list_tasks(cluster=cluster)["taskArns"]
     running.send_signal(number)
     code = running.wait(60)
     said = running.stderr.read()
-    running.stdout.close(), running.stderr.close()
     assert code == exit_code, said
     ended = wait_for(ecs, cluster, task, "STOPPED")
     assert ended["stopCode"] == "UserInitiated" and ended["stoppedReason"].startswith("Stopped by longshore run"), said
@@ -100,9 +71,13 @@ def test_output_json_is_json_and_nothing_else(run, registered):
     done = run(registered("echo hello; exit 7"), "--output", "json")
     assert done.returncode == 7
     answer = json.loads(done.stdout)
-    assert answer["exitCode"] == 7 and answer["stopCode"] == "EssentialContainerExited"
-    assert answer["containers"] == [{"name": "main", "lastStatus": "STOPPED", "exitCode": 7, "reason": None}]
-    assert answer["lastStatus"] == "STOPPED" and ":task/" in answer["taskArn"]
+    assert (answer["result"], answer["exitCode"], answer["container"]) == ("application", 7, "main")
+    assert answer["logTail"] == ["hello"] and answer["explanation"] in done.stderr
+    [task] = answer["tasks"]
+    assert task["taskArn"] == answer["taskArn"] and ":task/" in answer["taskArn"]
+    assert (task["lastStatus"], task["stopCode"], task["failed"]) == ("STOPPED", "EssentialContainerExited", True)
+    [main] = task["containers"]
+    assert main["exitCode"] == 7 and main["logStream"].split(":")[1].startswith("test/main/")
     assert "hello" in done.stderr.splitlines(), "the log is talk where the result is the data"
 
 
@@ -168,7 +143,7 @@ def test_a_dry_run_starts_and_registers_nothing(ecs, cluster, run, tmp_path):
     done = run(path, "--dry-run")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["registerTaskDefinition"]["family"] == cluster and document["runTask"]["cluster"] == cluster
+    assert document["registerTaskDefinition"]["family"] == cluster and document["runTask"][0]["cluster"] == cluster
     assert ecs.list_task_definitions(familyPrefix=cluster)["taskDefinitionArns"] == []
     assert ecs.list_tasks(cluster=cluster)["taskArns"] == []
 
@@ -183,18 +158,6 @@ def test_words_that_make_no_sense_are_a_usage_error(engine):
     assert engine.longshore("run", "family", "--no-such-flag", check=False).returncode == 2
     unknown = engine.longshore("run", "no-such-family", check=False)
     assert unknown.returncode == 1 and "no-such-family" in unknown.stderr
-
-
-def start(engine, cluster, definition, *arguments):
-    """`longshore run` that goes on while the test looks."""
-    return subprocess.Popen(
-        [program.LONGSHORE, "run", definition, "--cluster", cluster, *arguments],
-        env=engine.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_a_terminal_shows_one_live_line(engine, cluster, registered):

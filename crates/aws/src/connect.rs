@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use longshore_model::{Error, Kind};
 
-use crate::error::{Error, Kind};
 use crate::http::LazyTls;
 
 /// A server that is this near needs no long pauses between attempts: either it is up, or it is not.
 const LOCAL_BACKOFF: Duration = Duration::from_millis(20);
+
+/// How long a connection may take to come about.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long one attempt of a call may take: an answer that does not come is asked for again.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is known beforehand. What is absent comes from the environment, the profile or the machine's role, as in
 /// every AWS tool.
@@ -47,6 +54,7 @@ impl std::fmt::Debug for StaticCredentials {
 pub struct Aws {
     pub(crate) ecs: aws_sdk_ecs::Client,
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) config: SdkConfig,
     region: String,
     place: String,
 }
@@ -72,7 +80,7 @@ impl Aws {
         Self::from_config(&loader.load().await)
     }
 
-    fn from_config(config: &SdkConfig) -> Result<Self, Error> {
+    pub(crate) fn from_config(config: &SdkConfig) -> Result<Self, Error> {
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(Error::new(Kind::Invalid, "no AWS region is set").with_hint(
                 "set AWS_REGION or the profile's region; for the local engine: eval \"$(longshore env)\"",
@@ -83,12 +91,17 @@ impl Aws {
         if endpoint.is_some_and(|url| url.starts_with("http://")) {
             retry = retry.with_initial_backoff(LOCAL_BACKOFF);
         }
-        let config = config.to_builder().retry_config(retry).build();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let config = config.to_builder().retry_config(retry).timeout_config(timeouts).build();
         Ok(Self {
             ecs: aws_sdk_ecs::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             place: endpoint.map_or_else(|| format!("AWS in {region}"), ToOwned::to_owned),
             region,
+            config,
         })
     }
 

@@ -1,154 +1,71 @@
-//! What can go wrong with a call, said once and in the service's own words.
+//! From what the SDK says of a failed call to one sentence, in the service's own words.
 
 use std::error::Error as StdError;
-use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use longshore_model::{Error, Kind};
 
-/// What kind of trouble it is, decided where the error is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The object does not exist.
-    NotFound,
-    /// It contradicts something that was done before.
-    Conflict,
-    /// Too many calls.
-    Throttled,
-    /// No credentials, or not allowed.
-    Denied,
-    /// The request itself is wrong.
-    Invalid,
-    /// Nobody answers, or the service itself failed. Trying again may help.
-    Unavailable,
-    /// Neither the user's fault nor the service's.
-    Bug,
-}
-
-/// A call that failed. `Display` says what failed on which object, with the service's own code and message.
-#[derive(Debug)]
-pub struct Error {
-    kind: Kind,
-    message: String,
-    code: Option<String>,
-    hint: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// The innermost cause, without the layers of the HTTP client in between.
-#[derive(Debug)]
-struct RootCause(String);
-
-impl Error {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, hint: None, source: None }
-    }
-
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// What kind of trouble it is.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// The service's code, such as `ClusterNotFoundException`, when the service answered.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
-    }
-
-    /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
-    /// From what the SDK says. `what` completes "cannot ...", such as "describe cluster `web`".
-    pub(crate) fn from_sdk<E>(what: &str, place: &str, error: SdkError<E, HttpResponse>) -> Self
-    where
-        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-    {
-        match error {
-            SdkError::ServiceError(answer) => {
-                let status = answer.raw().status().as_u16();
-                let code = answer.err().code().unwrap_or("an unnamed error").to_owned();
-                Self::from_answer(what, status, code, answer.err().message().unwrap_or_default())
-            }
-            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Self::not_sent(what, place, &error),
-            SdkError::ResponseError(ref answer) => {
-                let status = answer.raw().status().as_u16();
-                let text = format!("cannot {what}: {place} gave an answer (HTTP {status}) that is not AWS's");
-                Self::new(Kind::Unavailable, text)
-                    .caused_by(root_cause(&error))
-                    .with_hint("is the endpoint that of an AWS service? See AWS_ENDPOINT_URL")
-            }
-            _ => Self::new(Kind::Invalid, format!("cannot {what}: the request cannot be made"))
-                .caused_by(root_cause(&error)),
+/// From what the SDK says. `what` completes "cannot ...", such as "describe cluster `web`".
+pub(crate) fn of_call<E>(what: &str, place: &str, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    match error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let code = answer.err().code().unwrap_or("an unnamed error").to_owned();
+            of_answer(what, status, code, answer.err().message().unwrap_or_default())
         }
-    }
-
-    fn from_answer(what: &str, status: u16, code: String, message: &str) -> Self {
-        let kind = kind_of(&code, message, status);
-        // Below its first line, a refused signature may quote the request with its session token.
-        let message = message.lines().next().unwrap_or_default();
-        let text = if message.is_empty() {
-            format!("cannot {what}: {code}")
-        } else {
-            format!("cannot {what}: {code}: {message}")
-        };
-        let hint = hint_for(&code, message).map(ToOwned::to_owned);
-        Self { kind, message: text, code: Some(code), hint, source: None }
-    }
-
-    fn not_sent(what: &str, place: &str, error: &(dyn StdError + 'static)) -> Self {
-        if chain(error).any(|cause| cause.is::<CredentialsError>()) {
-            return Self::new(Kind::Denied, format!("cannot {what}: no usable AWS credentials"))
-                .caused_by(root_cause(error))
-                .with_hint(
-                    "log in (`aws sso login`, AWS_PROFILE) or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; \
-                     for the local engine: eval \"$(longshore env)\"",
-                );
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => not_sent(what, place, &error),
+        SdkError::ResponseError(ref answer) => {
+            let status = answer.raw().status().as_u16();
+            let text = format!("cannot {what}: {place} gave an answer (HTTP {status}) that is not AWS's");
+            Error::new(Kind::Unavailable, text)
+                .caused_by(root_cause(&error))
+                .with_hint("is the endpoint that of an AWS service? See AWS_ENDPOINT_URL")
         }
-        let failed = Self::new(Kind::Unavailable, format!("cannot {what}: {place} does not answer"))
-            .caused_by(root_cause(error));
-        if place.starts_with("http://") {
-            return failed
-                .with_hint("start the local engine with `longshore up`, or correct AWS_ENDPOINT_URL");
-        }
-        failed.with_hint("check the network, the proxy and the region")
-    }
-
-    fn caused_by(mut self, cause: String) -> Self {
-        self.source = Some(Box::new(RootCause(cause)));
-        self
+        _ => Error::new(Kind::Invalid, format!("cannot {what}: the request cannot be made"))
+            .caused_by(root_cause(&error)),
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+/// From a service's own refusal.
+pub(crate) fn of_answer(what: &str, status: u16, code: String, message: &str) -> Error {
+    let kind = kind_of(&code, message, status);
+    // Below its first line, a refused signature may quote the request with its session token.
+    let message = message.lines().next().unwrap_or_default();
+    let text = if message.is_empty() {
+        format!("cannot {what}: {code}")
+    } else {
+        format!("cannot {what}: {code}: {message}")
+    };
+    let hint = hint_for(&code, message);
+    let error = Error::new(kind, text).with_code(code);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+fn not_sent(what: &str, place: &str, error: &(dyn StdError + 'static)) -> Error {
+    if chain(error).any(|cause| cause.is::<CredentialsError>()) {
+        return Error::new(Kind::Denied, format!("cannot {what}: no usable AWS credentials"))
+            .caused_by(root_cause(error))
+            .with_hint(
+                "log in (`aws sso login`, AWS_PROFILE) or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; \
+                 for the local engine: eval \"$(longshore env)\"",
+            );
     }
-}
-
-impl fmt::Display for RootCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    let failed = Error::new(Kind::Unavailable, format!("cannot {what}: {place} does not answer"))
+        .caused_by(root_cause(error));
+    if place.starts_with("http://") {
+        return failed.with_hint("start the local engine with `longshore up`, or correct AWS_ENDPOINT_URL");
     }
+    failed.with_hint("check the network, the proxy and the region")
 }
-
-impl StdError for RootCause {}
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
@@ -164,18 +81,28 @@ fn kind_of(code: &str, message: &str, status: u16) -> Kind {
     match code {
         "ConflictException" | "ResourceInUseException" | "ResourceAlreadyExistsException" => Kind::Conflict,
         "AccessDeniedException"
+        | "AccessDenied"
         | "BlockedException"
         | "UnrecognizedClientException"
         | "InvalidSignatureException"
         | "IncompleteSignatureException"
         | "MissingAuthenticationTokenException"
         | "ExpiredTokenException"
-        | "InvalidClientTokenId" => Kind::Denied,
+        | "InvalidClientTokenId"
+        // S3's and CloudFormation's words for the same.
+        | "ExpiredToken"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch" => Kind::Denied,
         "ServerException" | "ServiceUnavailableException" | "InternalFailure" => Kind::Unavailable,
         _ if code.contains("Throttl") || code.contains("TooManyRequests") => Kind::Throttled,
-        _ if code.contains("NotFound") => Kind::NotFound,
+        // Under managed scaling ECS lets only so many tasks wait in PROVISIONING.
+        "ClientException" if message.contains("PROVISIONING") => Kind::Throttled,
+        _ if code.contains("NotFound") || code.starts_with("NoSuch") => Kind::NotFound,
+        "ValidationError" if message.contains("does not exist") => Kind::NotFound,
         "ClientException" | "InvalidParameterException"
-            if message.contains("not found") || message.starts_with("Unable to describe task definition") =>
+            if message.contains("not found")
+                || message.contains("cluster was inactive")
+                || message.starts_with("Unable to describe task definition") =>
         {
             Kind::NotFound
         }
@@ -229,13 +156,27 @@ fn hint_for(code: &str, message: &str) -> Option<&'static str> {
         "ClusterNotFoundException" => Some(
             "create it (`aws ecs create-cluster`), or name another with --cluster (`aws ecs list-clusters`)",
         ),
-        "AccessDeniedException" => Some("`aws sts get-caller-identity` says who you are; check that policy"),
+        "NoSuchBucket" => Some("create it (`aws s3 mb`), or name another (`aws s3 ls` shows yours)"),
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => {
+            Some("Lambda takes code from buckets of its own region: set AWS_REGION, or name another bucket")
+        }
+        "AccessDeniedException" | "AccessDenied" => {
+            Some("`aws sts get-caller-identity` says who you are; check that policy")
+        }
         "UnrecognizedClientException"
         | "InvalidSignatureException"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
         | "MissingAuthenticationTokenException" => {
             Some("these credentials are not accepted here; for the local engine: eval \"$(longshore env)\"")
         }
-        "ExpiredTokenException" => Some("the session is over: log in again (`aws sso login`)"),
+        "ExpiredTokenException" | "ExpiredToken" => {
+            Some("the session is over: log in again (`aws sso login`)")
+        }
         _ => None,
     }
 }
@@ -251,10 +192,16 @@ mod tests {
             ("ClientException", "TaskDefinition not found.", 400, Kind::NotFound),
             ("ClientException", "Unable to describe task definition.", 400, Kind::NotFound),
             ("InvalidParameterException", "The referenced task was not found.", 400, Kind::NotFound),
+            ("ClientException", "The referenced cluster was inactive.", 400, Kind::NotFound),
             ("InvalidParameterException", "Tasks cannot be empty.", 400, Kind::Invalid),
             ("ThrottlingException", "Rate exceeded", 400, Kind::Throttled),
+            ("ClientException", "Too many tasks in the PROVISIONING state.", 400, Kind::Throttled),
             ("ConflictException", "", 400, Kind::Conflict),
             ("AccessDeniedException", "User: x is not authorized", 400, Kind::Denied),
+            ("AccessDenied", "Access Denied", 403, Kind::Denied),
+            ("SignatureDoesNotMatch", "", 403, Kind::Denied),
+            ("NoSuchBucket", "The specified bucket does not exist", 404, Kind::NotFound),
+            ("ValidationError", "Stack with id x does not exist", 400, Kind::NotFound),
             ("ServerException", "Service Unavailable. Please try again later.", 500, Kind::Unavailable),
             ("SomethingNew", "", 502, Kind::Unavailable),
             ("SomethingNew", "", 429, Kind::Throttled),
@@ -268,7 +215,7 @@ mod tests {
     #[test]
     fn the_services_words_are_shown_but_never_the_signed_request() {
         let message = "The request signature we calculated does not match.\n\nx-amz-security-token:hush";
-        let error = Error::from_answer("stop `t`", 400, "InvalidSignatureException".into(), message);
+        let error = of_answer("stop `t`", 400, "InvalidSignatureException".into(), message);
         assert_eq!(
             error.to_string(),
             "cannot stop `t`: InvalidSignatureException: The request signature we calculated does not match."

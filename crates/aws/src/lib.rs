@@ -4,10 +4,15 @@
 //! The same code talks to AWS and to the local engine: where the calls go, and with which credentials, comes from
 //! where every AWS tool takes it.
 
+mod cloudformation;
 mod connect;
 mod error;
 mod http;
+mod lambda;
 mod logs;
+mod s3;
+mod service;
+mod signed;
 mod task;
 mod task_definition;
 
@@ -15,10 +20,5 @@ mod task_definition;
 mod replay;
 
 pub use connect::{Aws, Settings, StaticCredentials};
-pub use error::{Error, Kind};
-pub use logs::{LogLine, LogPage, LogStream};
-pub use task::{
-    Container, Described, Failure, MAX_TASKS_PER_DESCRIBE, MAX_TASKS_PER_RUN, Overrides, RunTask, Started,
-    Task,
-};
-pub use task_definition::{ContainerSummary, LogDriver, TaskDefinition};
+pub use lambda::Function;
+pub use s3::Uploaded;

@@ -1,8 +1,11 @@
 //! For tests: a service that gives prepared answers and remembers what it was asked.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -20,24 +23,39 @@ pub(crate) struct Replay(Arc<Mutex<Script>>);
 
 #[derive(Debug, Default)]
 struct Script {
-    answers: VecDeque<(u16, String)>,
+    answers: VecDeque<Prepared>,
     sent: Vec<Sent>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    status: u16,
+    headers: Vec<(&'static str, &'static str)>,
+    body: String,
 }
 
 /// A request as it went out.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
+    pub(crate) method: String,
+    pub(crate) uri: String,
     pub(crate) target: String,
     pub(crate) body: String,
     pub(crate) content_length: String,
     pub(crate) authorization: String,
+    headers: BTreeMap<String, String>,
+}
+
+impl Sent {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
 }
 
 impl Replay {
+    /// Behind a configured endpoint, `http://localhost:1`.
     pub(crate) async fn of(answers: impl IntoIterator<Item = (u16, &str)>) -> (Aws, Self) {
-        let replay = Self::default();
-        replay.0.lock().unwrap().answers =
-            answers.into_iter().map(|(status, body)| (status, body.to_owned())).collect();
+        let replay = Self::with(answers);
         let settings = Settings {
             endpoint: Some("http://localhost:1".into()),
             region: Some("eu-west-1".into()),
@@ -50,8 +68,38 @@ impl Replay {
         (aws, replay)
     }
 
+    /// At AWS's own endpoints, whatever the environment says.
+    pub(crate) fn on_aws(
+        region: &'static str,
+        answers: impl IntoIterator<Item = (u16, &'static str)>,
+    ) -> (Aws, Self) {
+        let replay = Self::with(answers);
+        let key = Credentials::new("AKID", "s", Some("session".into()), None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(key))
+            .http_client(replay.clone());
+        (Aws::from_config(&config.build()).unwrap(), replay)
+    }
+
+    /// Gives the next answers these headers.
+    pub(crate) fn with_headers(&self, headers: impl IntoIterator<Item = Vec<(&'static str, &'static str)>>) {
+        let mut script = self.0.lock().unwrap();
+        for (answer, headers) in script.answers.iter_mut().zip(headers) {
+            answer.headers = headers;
+        }
+    }
+
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.0.lock().unwrap().sent.clone()
+    }
+
+    fn with<'a>(answers: impl IntoIterator<Item = (u16, &'a str)>) -> Self {
+        let prepared =
+            |(status, body): (u16, &str)| Prepared { status, headers: Vec::new(), body: body.into() };
+        let answers = answers.into_iter().map(prepared).collect();
+        Self(Arc::new(Mutex::new(Script { answers, sent: Vec::new() })))
     }
 }
 
@@ -66,14 +114,22 @@ impl HttpConnector for Replay {
         let header = |name| request.headers().get(name).unwrap_or_default().to_owned();
         let mut script = self.0.lock().unwrap();
         script.sent.push(Sent {
+            method: request.method().to_owned(),
+            uri: request.uri().to_owned(),
             target: header("x-amz-target"),
             content_length: header("content-length"),
             authorization: header("authorization"),
             body: String::from_utf8(request.body().bytes().unwrap_or_default().to_vec()).unwrap(),
+            headers: request.headers().iter().map(|(name, value)| (name.into(), value.into())).collect(),
         });
         HttpConnectorFuture::ready(match script.answers.pop_front() {
-            Some((status, body)) => {
-                Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.into_bytes())))
+            Some(answer) => {
+                let body = SdkBody::from(answer.body.into_bytes());
+                let mut response = HttpResponse::new(answer.status.try_into().unwrap(), body);
+                for (name, value) in answer.headers {
+                    response.headers_mut().insert(name, value);
+                }
+                Ok(response)
             }
             None => Err(ConnectorError::io("connection refused".into())),
         })

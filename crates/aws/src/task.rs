@@ -1,146 +1,40 @@
 //! Running, describing and stopping tasks.
 
+use async_trait::async_trait;
+use aws_config::retry::RetryConfig;
+use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::DateTime;
-use longshore_model::Timestamp;
-use longshore_model::network::{CapacityProviderStrategyItem, LaunchType, NetworkConfiguration};
-use longshore_model::task::ContainerOverride;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use longshore_model::call::{ListTasks, RunTask, StartTask};
+use longshore_model::seen::{Container, Described, Failure, Instance, Started, Task, TaskDefinition};
+use longshore_model::{Error, Kind, Timestamp};
+use longshore_world::Ecs;
 use serde::Serialize;
 
-use crate::Aws;
-use crate::error::{Error, Kind};
 use crate::http::replace_body;
+use crate::{Aws, error};
 
-/// ECS starts at most this many tasks in one call.
-pub const MAX_TASKS_PER_RUN: u8 = 10;
-
-/// ECS describes at most this many tasks in one call.
-pub const MAX_TASKS_PER_DESCRIBE: usize = 100;
-
-/// The input of RunTask. It is sent as it is serialised, so what a dry run prints is what goes out.
-#[serde_with::skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RunTask {
-    /// Name or ARN.
-    pub cluster: String,
-    /// Family, `family:revision` or ARN.
-    pub task_definition: String,
-    /// 1-10.
-    pub count: u8,
-    /// Where it runs; excludes a strategy.
-    pub launch_type: Option<LaunchType>,
-    /// Which capacity it runs on; excludes a launch type.
-    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
-    /// For networkMode awsvpc.
-    pub network_configuration: Option<NetworkConfiguration>,
-    /// What differs from the task definition.
-    pub overrides: Option<Overrides>,
-    /// Whom the tasks belong to, at most 36 characters.
-    pub started_by: Option<String>,
-    /// The same token starts the same tasks once, however often the call is made.
-    pub client_token: Option<String>,
-}
-
-/// What differs from the task definition.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Overrides {
-    /// By container.
-    pub container_overrides: Vec<ContainerOverride>,
-}
-
-/// What RunTask did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Started {
-    /// Placed, or waiting for capacity.
-    pub tasks: Vec<Task>,
-    /// Why others were not.
-    pub failures: Vec<Failure>,
-}
-
-/// What DescribeTasks knows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Described {
-    /// Those that it knows, in any order.
-    pub tasks: Vec<Task>,
-    /// `MISSING` for those that it does not.
-    pub failures: Vec<Failure>,
-}
-
-/// A refusal inside a successful answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Failure {
-    /// The object that did not fit, often a container instance.
-    pub arn: Option<String>,
-    /// Such as `RESOURCE:MEMORY`.
-    pub reason: String,
-    /// More words, rarely.
-    pub detail: Option<String>,
-}
-
-/// A task. Words that ECS may add to are strings here, so that a new one is shown and not refused.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Task {
-    /// `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
-    pub arn: String,
-    /// Its cluster.
-    pub cluster_arn: String,
-    /// The exact revision.
-    pub task_definition_arn: String,
-    /// `PROVISIONING` to `STOPPED`.
-    pub last_status: String,
-    /// `RUNNING` or `STOPPED`.
-    pub desired_status: String,
-    /// Such as `EssentialContainerExited`.
-    pub stop_code: Option<String>,
-    /// ECS's words for it.
-    pub stopped_reason: Option<String>,
-    /// When RunTask took it.
-    pub created_at: Option<Timestamp>,
-    /// When it reached RUNNING.
-    pub started_at: Option<Timestamp>,
-    /// When it reached STOPPED.
-    pub stopped_at: Option<Timestamp>,
-    /// Its containers.
-    pub containers: Vec<Container>,
-}
-
-/// A container of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Container {
-    /// Its name in the task definition.
-    pub name: String,
-    /// `PENDING`, `RUNNING` or `STOPPED`.
-    pub last_status: String,
-    /// Absent while it runs, and for ever when it never started.
-    pub exit_code: Option<i32>,
-    /// Why it failed, when ECS knows.
-    pub reason: Option<String>,
-    /// The runtime's id, once it was created.
-    pub runtime_id: Option<String>,
-}
-
-impl Task {
-    /// The id at the end of the ARN.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.arn.rsplit('/').next().unwrap_or_default()
-    }
-
-    /// Whether it is over: nothing of it changes any more.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        matches!(self.last_status.as_str(), "STOPPED" | "DELETED")
-    }
-}
+/// ECS lists at most this many tasks in one page.
+const PAGE: i32 = 100;
 
 impl Aws {
-    /// Starts tasks. A call that only starts some of them succeeds, with failures.
-    pub async fn run_task(&self, request: &RunTask) -> Result<Started, Error> {
+    fn error<E>(&self, what: &str, error: SdkError<E, HttpResponse>) -> Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        error::of_call(what, self.place(), error)
+    }
+}
+
+#[async_trait]
+impl Ecs for Aws {
+    async fn run_task(&self, request: &RunTask) -> Result<Started, Error> {
         let what = format!("run `{}` on cluster `{}`", request.task_definition, request.cluster);
-        let body = serde_json::to_vec(request)
-            .map_err(|error| Error::new(Kind::Bug, format!("cannot {what}: {error}")))?;
+        let body = body(&what, request)?;
         let answer = self
             .ecs
             .run_task()
@@ -148,27 +42,96 @@ impl Aws {
             .mutate_request(move |request| replace_body(request, &body))
             .send()
             .await
-            .map_err(|error| Error::from_sdk(&what, self.place(), error))?;
+            .map_err(|error| {
+                let known = match error.as_service_error() {
+                    Some(RunTaskError::ConflictException(conflict)) => conflict.resource_ids().to_vec(),
+                    _ => Vec::new(),
+                };
+                self.error(&what, error).with_resource_ids(known)
+            })?;
         Ok(Started { tasks: tasks(answer.tasks()), failures: failures(answer.failures()) })
     }
 
-    /// Describes at most [`MAX_TASKS_PER_DESCRIBE`] tasks of a cluster.
-    pub async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Described, Error> {
-        let answer =
-            self.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec())).send().await.map_err(
-                |error| {
-                    Error::from_sdk(&format!("describe tasks of cluster `{cluster}`"), self.place(), error)
-                },
-            )?;
+    async fn start_task(&self, request: &StartTask) -> Result<Started, Error> {
+        let what = format!("start `{}` on cluster `{}`", request.task_definition, request.cluster);
+        let body = body(&what, request)?;
+        let once = Builder::new().retry_config(RetryConfig::disabled());
+        let answer = self
+            .ecs
+            .start_task()
+            .customize()
+            .config_override(once)
+            .mutate_request(move |request| replace_body(request, &body))
+            .send()
+            .await
+            .map_err(|error| self.error(&what, error))?;
+        Ok(Started { tasks: tasks(answer.tasks()), failures: failures(answer.failures()) })
+    }
+
+    async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Described, Error> {
+        let what = format!("describe tasks of cluster `{cluster}`");
+        let call = self.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
+        let answer = call.send().await.map_err(|error| self.error(&what, error))?;
         Ok(Described { tasks: tasks(answer.tasks()), failures: failures(answer.failures()) })
     }
 
-    /// Asks a task to stop. `reason` becomes its `stoppedReason`.
-    pub async fn stop_task(&self, cluster: &str, arn: &str, reason: &str) -> Result<(), Error> {
-        self.ecs.stop_task().cluster(cluster).task(arn).reason(reason).send().await.map_err(|error| {
-            Error::from_sdk(&format!("stop task `{arn}` of cluster `{cluster}`"), self.place(), error)
-        })?;
+    async fn list_tasks(&self, request: &ListTasks) -> Result<Vec<String>, Error> {
+        let what = format!("list tasks of cluster `{}`", request.cluster);
+        let status = request.stopped.then_some(types::DesiredStatus::Stopped);
+        let mut pages = self
+            .ecs
+            .list_tasks()
+            .cluster(&request.cluster)
+            .set_started_by(request.started_by.clone())
+            .set_family(request.family.clone())
+            .set_desired_status(status)
+            .into_paginator()
+            .page_size(PAGE)
+            .send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            arns.extend_from_slice(page.map_err(|error| self.error(&what, error))?.task_arns());
+        }
+        Ok(arns)
+    }
+
+    async fn stop_task(&self, cluster: &str, arn: &str, reason: &str) -> Result<(), Error> {
+        let what = format!("stop task `{arn}` of cluster `{cluster}`");
+        let call = self.ecs.stop_task().cluster(cluster).task(arn).reason(reason);
+        call.send().await.map_err(|error| self.error(&what, error))?;
         Ok(())
+    }
+
+    async fn describe_task_definition(&self, name: &str) -> Result<TaskDefinition, Error> {
+        self.describe_revision(name).await
+    }
+
+    async fn describe_container_instances(
+        &self,
+        cluster: &str,
+        arns: &[String],
+    ) -> Result<Vec<Instance>, Error> {
+        let what = format!("describe container instances of cluster `{cluster}`");
+        let call = self.ecs.describe_container_instances().cluster(cluster);
+        let call = call.set_container_instances(Some(arns.to_vec()));
+        let answer = call.send().await.map_err(|error| self.error(&what, error))?;
+        Ok(answer.container_instances().iter().map(instance).collect())
+    }
+}
+
+fn body(what: &str, request: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(request).map_err(|error| Error::new(Kind::Bug, format!("cannot {what}: {error}")))
+}
+
+fn instance(answer: &types::ContainerInstance) -> Instance {
+    let free = |name: &str| {
+        let resource = answer.remaining_resources().iter().find(|resource| resource.name() == Some(name));
+        resource.map_or(0, |resource| i64::from(resource.integer_value()))
+    };
+    Instance {
+        arn: text(answer.container_instance_arn()),
+        free_cpu: free("CPU"),
+        free_memory: free("MEMORY"),
     }
 }
 
@@ -181,6 +144,9 @@ fn task(answer: &types::Task) -> Task {
         arn: text(answer.task_arn()),
         cluster_arn: text(answer.cluster_arn()),
         task_definition_arn: text(answer.task_definition_arn()),
+        container_instance_arn: answer.container_instance_arn().map(ToOwned::to_owned),
+        group: answer.group().map(ToOwned::to_owned),
+        started_by: answer.started_by().map(ToOwned::to_owned),
         last_status: text(answer.last_status()),
         desired_status: text(answer.desired_status()),
         stop_code: answer.stop_code().map(|code| code.as_str().to_owned()),
@@ -244,6 +210,34 @@ mod tests {
         for attempt in sent {
             assert_eq!(attempt.body, serde_json::to_string(&request()).unwrap());
         }
+    }
+
+    #[tokio::test]
+    async fn a_conflict_names_the_tasks_that_the_token_has_started() {
+        let conflict =
+            r#"{"__type":"ConflictException","message":"no","resourceIds":["arn:task/a","arn:task/b"]}"#;
+        let (aws, _) = Replay::of([(400, conflict)]).await;
+        let error = aws.run_task(&request()).await.unwrap_err();
+        assert_eq!((error.kind(), error.resource_ids().len()), (Kind::Conflict, 2));
+    }
+
+    #[tokio::test]
+    async fn what_has_no_client_token_is_sent_once() {
+        let busy = r#"{"__type":"ServerException","message":"later"}"#;
+        let (aws, replay) = Replay::of([(500, busy), (200, "{}")]).await;
+        let request = StartTask { container_instances: vec!["i".into()], ..StartTask::default() };
+        assert_eq!(aws.start_task(&request).await.unwrap_err().kind(), Kind::Unavailable);
+        assert_eq!(replay.sent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn all_pages_are_listed() {
+        let pages = [r#"{"taskArns":["a","b"],"nextToken":"2"}"#, r#"{"taskArns":["c"]}"#];
+        let (aws, replay) = Replay::of(pages.map(|page| (200, page))).await;
+        let filter = ListTasks { cluster: "c".into(), started_by: Some("me".into()), ..ListTasks::default() };
+        assert_eq!(aws.list_tasks(&filter).await.unwrap(), ["a", "b", "c"]);
+        assert!(replay.sent()[1].body.contains(r#""nextToken":"2""#));
+        assert!(!replay.sent()[0].body.contains("desiredStatus"), "startedBy is to be the only filter");
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, engine, env, example, man, run, up};
+use crate::commands::{cfn, completions, engine, env, example, lambda, man, run, up};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,9 +28,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Up(up::Arguments),
     Run(Box<run::Arguments>),
+    Cfn(cfn::Arguments),
     Engine(engine::Arguments),
     Env(env::Arguments),
     Completions(completions::Arguments),
+    Lambda(lambda::Arguments),
     Man(man::Arguments),
     #[command(hide = true)]
     Example(example::Arguments),

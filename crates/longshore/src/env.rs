@@ -56,6 +56,18 @@ pub(crate) fn log_filter() -> String {
     text("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned())
 }
 
+/// Where the Lambda runtime hands out events, when this process is a Lambda function.
+pub(crate) fn is_lambda() -> bool {
+    text("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// Name and version of the Lambda function that this process is.
+pub(crate) fn lambda_function() -> Option<(String, String)> {
+    let version = || text("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_else(|| "$LATEST".to_owned());
+    is_lambda().then_some(())?;
+    text("AWS_LAMBDA_FUNCTION_NAME").map(|name| (name, version()))
+}
+
 /// Whether tests write their expectations anew (`LONGSHORE_ACCEPT=1`).
 #[cfg(test)]
 pub(crate) fn accept() -> bool {

@@ -67,7 +67,7 @@ fn render(error: &anyhow::Error) -> (Vec<String>, u8) {
             hint = hint.or_else(|| ours.hint.clone());
             exit = exit.or(Some(ours.exit));
         }
-        if let Some(call) = cause.downcast_ref::<longshore_aws::Error>() {
+        if let Some(call) = cause.downcast_ref::<longshore_model::Error>() {
             hint = hint.or_else(|| call.hint().map(ToOwned::to_owned));
         }
     }

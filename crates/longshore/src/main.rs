@@ -6,6 +6,9 @@ mod config;
 mod env;
 mod error;
 mod example_image;
+mod lambda;
+mod package;
+mod provider;
 mod run;
 mod serve;
 mod terminal;
@@ -22,8 +25,16 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|verb| verb == SUPERVISE) {
         return longshore_engine::runtime::process::supervise();
     }
+    // Lambda starts a function's `bootstrap` without arguments.
+    if env::is_lambda() && std::env::args_os().len() == 1 {
+        return exit_code(lambda::serve());
+    }
     let arguments = cli::Cli::parse();
-    match commands::execute(arguments.command) {
+    exit_code(commands::execute(arguments.command))
+}
+
+fn exit_code(end: anyhow::Result<u8>) -> ExitCode {
+    match end {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(error::print(&error)),
     }

@@ -4,15 +4,19 @@
 //! ECS's own member names: for them the published shape *is* the noun.
 
 pub mod arn;
+pub mod call;
 pub mod container_definition;
+pub mod error;
 pub mod instance;
 pub mod network;
 pub mod placement;
+pub mod seen;
 pub mod tag;
 pub mod task;
 pub mod task_definition;
 mod time;
 mod word;
 
+pub use error::{Error, Kind};
 pub use time::Timestamp;
 pub use word::{UNKNOWN_WORD, UnknownWord};

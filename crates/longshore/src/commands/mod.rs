@@ -1,9 +1,11 @@
 //! One file per verb.
 
+pub(crate) mod cfn;
 pub(crate) mod completions;
 pub(crate) mod engine;
 pub(crate) mod env;
 pub(crate) mod example;
+pub(crate) mod lambda;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod up;
@@ -19,9 +21,11 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
     match command {
         Command::Up(arguments) => block_on(up::execute(arguments)),
         Command::Run(arguments) => block_on(run::execute(*arguments)),
+        Command::Cfn(arguments) => block_on(cfn::execute(arguments)),
         Command::Engine(arguments) => block_on(engine::execute(arguments)),
         Command::Env(arguments) => env::execute(arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
+        Command::Lambda(arguments) => block_on(lambda::execute(arguments)),
         Command::Man(arguments) => man::execute(&arguments),
         Command::Example(arguments) => example::execute(&arguments),
     }

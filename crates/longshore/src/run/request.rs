@@ -1,219 +1,218 @@
-//! From what the user chose to the input of RunTask.
+//! From what the user chose, and the service that the task is to be like, to the input of RunTask.
 
-use longshore_aws::{ContainerSummary, Overrides, RunTask};
+use longshore_model::call::{MAX_TASKS_PER_DESCRIBE, RunTask};
 use longshore_model::network::{
     AwsVpcConfiguration, CapacityProviderStrategyItem, LaunchType, NetworkConfiguration,
 };
-use longshore_model::tag::KeyValuePair;
-use longshore_model::task::ContainerOverride;
+use longshore_model::placement::{PlacementConstraint, PlacementStrategy};
+use longshore_model::seen::{ContainerSummary, Service};
+use longshore_model::tag::Tag;
 
+use super::overrides::Changes;
 use crate::error::Failed;
 
-/// What the user chose, with environment variables already looked up.
-#[derive(Debug, Clone, Default)]
+/// The most tasks of one run: as many as one call describes. What needs more is work for a service.
+pub(crate) const MAX_TASKS: usize = MAX_TASKS_PER_DESCRIBE;
+
+/// What the user chose.
+#[derive(Clone, Default)]
 pub(crate) struct Choices {
     pub(crate) cluster: String,
-    pub(crate) count: u8,
+    /// Whether the instances are named: then nothing is placed.
+    pub(crate) on_instances: bool,
     pub(crate) launch_type: Option<LaunchType>,
     pub(crate) capacity_providers: Vec<CapacityProviderStrategyItem>,
+    pub(crate) platform_version: Option<String>,
     pub(crate) subnets: Vec<String>,
     pub(crate) security_groups: Vec<String>,
     pub(crate) public_ip: bool,
-    pub(crate) container: Option<String>,
-    pub(crate) command: Vec<String>,
-    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) placement_constraints: Vec<PlacementConstraint>,
+    pub(crate) placement_strategies: Vec<PlacementStrategy>,
+    pub(crate) changes: Changes,
+    pub(crate) group: Option<String>,
     pub(crate) started_by: String,
+    pub(crate) tags: Vec<Tag>,
 }
 
-/// The input of RunTask for a task definition with these containers.
+/// The input of RunTask for a task definition with these containers. What the user chose wins over what the service has.
 pub(crate) fn build(
     choices: &Choices,
+    like: Option<&Service>,
     task_definition: &str,
     containers: &[ContainerSummary],
 ) -> Result<RunTask, Failed> {
-    Ok(RunTask {
+    let mut request = RunTask {
         cluster: choices.cluster.clone(),
         task_definition: task_definition.to_owned(),
-        count: choices.count,
         launch_type: choices.launch_type,
         capacity_provider_strategy: some(&choices.capacity_providers),
-        network_configuration: network(choices),
-        overrides: overrides(choices, containers)?,
+        platform_version: choices.platform_version.clone(),
+        network_configuration: network(choices, like),
+        placement_constraints: some(&choices.placement_constraints),
+        placement_strategy: some(&choices.placement_strategies),
+        overrides: choices.changes.overrides(containers)?,
+        group: choices.group.clone(),
         started_by: Some(choices.started_by.clone()),
-        client_token: None,
-    })
-}
-
-fn network(choices: &Choices) -> Option<NetworkConfiguration> {
-    if choices.subnets.is_empty() {
-        return None;
-    }
-    Some(NetworkConfiguration {
-        awsvpc_configuration: Some(AwsVpcConfiguration {
-            subnets: choices.subnets.clone(),
-            security_groups: some(&choices.security_groups),
-            assign_public_ip: choices.public_ip.then(|| "ENABLED".to_owned()),
-        }),
-    })
-}
-
-fn overrides(choices: &Choices, containers: &[ContainerSummary]) -> Result<Option<Overrides>, Failed> {
-    // Named but absent is an error even when nothing is overridden: its exit code would be waited for in vain.
-    let container = match &choices.container {
-        Some(name) => Some(named(name, containers)?),
-        None => None,
+        tags: some(&choices.tags),
+        ..RunTask::default()
     };
-    if choices.command.is_empty() && choices.environment.is_empty() {
-        return Ok(None);
+    // A platform version and placement rules belong to the capacity that they were made for.
+    let capacity_chosen = choices.launch_type.is_some() || !choices.capacity_providers.is_empty();
+    if let Some(service) = like.filter(|_| !capacity_chosen && !choices.on_instances) {
+        request.launch_type = service.launch_type;
+        request.capacity_provider_strategy = some(&service.capacity_provider_strategy);
+        request.platform_version = request.platform_version.or_else(|| service.platform_version.clone());
+        request.placement_constraints =
+            request.placement_constraints.or_else(|| some(&service.placement_constraints));
+        request.placement_strategy = request.placement_strategy.or_else(|| some(&service.placement_strategy));
     }
-    let container = match container {
-        Some(container) => container,
-        None => obvious(containers)?,
-    };
-    let environment: Vec<KeyValuePair> =
-        choices.environment.iter().map(|(name, value)| KeyValuePair::new(name, value)).collect();
-    let container = ContainerOverride {
-        name: Some(container.name.clone()),
-        command: some(&choices.command),
-        environment: some(&environment),
-        ..ContainerOverride::default()
-    };
-    Ok(Some(Overrides { container_overrides: vec![container] }))
+    Ok(request)
 }
 
-fn named<'a>(name: &str, containers: &'a [ContainerSummary]) -> Result<&'a ContainerSummary, Failed> {
-    containers.iter().find(|container| container.name == name).ok_or_else(|| {
-        Failed::usage(format!("the task definition has no container `{name}`"))
-            .with_hint(format!("it has {}", names(containers.iter())))
-    })
-}
-
-/// The one that COMMAND and `-e` are meant for when none is named: the only one, or the only essential one.
-fn obvious(containers: &[ContainerSummary]) -> Result<&ContainerSummary, Failed> {
-    let essential: Vec<&ContainerSummary> =
-        containers.iter().filter(|container| container.essential).collect();
-    match (containers, &essential[..]) {
-        ([only], _) => Ok(only),
-        (_, [only]) => Ok(only),
-        _ => Err(Failed::usage("COMMAND and -e need --container: several containers could be meant")
-            .with_hint(format!("name one of {}", names(essential.into_iter())))),
+fn network(choices: &Choices, like: Option<&Service>) -> Option<NetworkConfiguration> {
+    let of_service =
+        like.and_then(|service| service.network_configuration.as_ref()?.awsvpc_configuration.clone());
+    let chosen = AwsVpcConfiguration {
+        subnets: choices.subnets.clone(),
+        security_groups: some(&choices.security_groups),
+        assign_public_ip: choices.public_ip.then(|| "ENABLED".to_owned()),
+    };
+    if chosen == AwsVpcConfiguration::default() {
+        return of_service.map(|network| NetworkConfiguration { awsvpc_configuration: Some(network) });
     }
-}
-
-fn names<'a>(containers: impl Iterator<Item = &'a ContainerSummary>) -> String {
-    let names: Vec<String> = containers.map(|container| format!("`{}`", container.name)).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    let known = of_service.unwrap_or_default();
+    let network = AwsVpcConfiguration {
+        subnets: if chosen.subnets.is_empty() { known.subnets } else { chosen.subnets },
+        security_groups: chosen.security_groups.or(known.security_groups),
+        assign_public_ip: chosen.assign_public_ip.or(known.assign_public_ip),
+    };
+    Some(NetworkConfiguration { awsvpc_configuration: Some(network) })
 }
 
 fn some<T: Clone>(items: &[T]) -> Option<Vec<T>> {
     (!items.is_empty()).then(|| items.to_vec())
 }
 
-/// `NAME[=WEIGHT[,base=N]]`, as the value of `--capacity-provider`.
-pub(crate) fn capacity_provider(text: &str) -> Result<CapacityProviderStrategyItem, String> {
-    let (name, share) = text.split_once('=').map_or((text, None), |(name, share)| (name, Some(share)));
-    if name.is_empty() || name.contains(',') {
-        return Err("write NAME, NAME=WEIGHT or NAME=WEIGHT,base=N".to_owned());
-    }
-    let number = |text: &str, what: &str, most: i32| match text.parse::<i32>() {
-        Ok(number) if (0..=most).contains(&number) => Ok(number),
-        _ => Err(format!("{what} is a number from 0 to {most}, not `{text}`")),
-    };
-    let mut item =
-        CapacityProviderStrategyItem { capacity_provider: name.to_owned(), weight: None, base: None };
-    if let Some(share) = share {
-        let (weight, base) =
-            share.split_once(',').map_or((share, None), |(weight, base)| (weight, Some(base)));
-        item.weight = Some(number(weight, "the weight", 1_000)?);
-        if let Some(base) = base {
-            let Some(base) = base.strip_prefix("base=") else {
-                return Err(format!("after the weight comes `,base=N`, not `,{base}`"));
-            };
-            item.base = Some(number(base, "the base", 100_000)?);
-        }
-    }
-    Ok(item)
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::{json, to_value};
+    use serde_json::{Value, json, to_value};
 
     use super::*;
-
-    fn container(name: &str, essential: bool) -> ContainerSummary {
-        ContainerSummary { name: name.into(), essential, log_driver: None }
-    }
+    use crate::run::words::{capacity_provider, placement_constraint, placement_strategy, tag};
 
     fn choices() -> Choices {
-        Choices { cluster: "default".into(), count: 1, started_by: "longshore".into(), ..Choices::default() }
+        Choices { cluster: "default".into(), started_by: "longshore".into(), ..Choices::default() }
+    }
+
+    fn app() -> [ContainerSummary; 1] {
+        [ContainerSummary { name: "app".into(), essential: true, ..ContainerSummary::default() }]
+    }
+
+    /// Without what every request has.
+    fn sent(choices: &Choices, like: Option<&Service>) -> Value {
+        let mut request = to_value(build(choices, like, "web:3", &app()).unwrap()).unwrap();
+        let members = request.as_object_mut().unwrap();
+        for member in ["cluster", "taskDefinition", "startedBy", "count"] {
+            assert!(members.remove(member).is_some(), "{member}");
+        }
+        request
+    }
+
+    fn service() -> Service {
+        Service {
+            launch_type: Some(LaunchType::Fargate),
+            network_configuration: Some(NetworkConfiguration {
+                awsvpc_configuration: Some(AwsVpcConfiguration {
+                    subnets: vec!["subnet-s".into()],
+                    security_groups: Some(vec!["sg-s".into()]),
+                    assign_public_ip: Some("DISABLED".into()),
+                }),
+            }),
+            platform_version: Some("1.4.0".into()),
+            placement_constraints: vec![placement_constraint("distinctInstance").unwrap()],
+            placement_strategy: vec![placement_strategy("random").unwrap()],
+            ..Service::default()
+        }
     }
 
     #[test]
     fn only_what_was_chosen_is_sent() {
-        let request = build(&choices(), "web", &[]).unwrap();
-        assert_eq!(
-            to_value(request).unwrap(),
-            json!({"cluster": "default", "taskDefinition": "web", "count": 1, "startedBy": "longshore"})
-        );
+        assert_eq!(sent(&choices(), None), json!({}));
+        assert_eq!(sent(&choices(), Some(&Service::default())), json!({}));
     }
 
     #[test]
     fn everything_has_its_place() {
         let choices = Choices {
-            count: 3,
             capacity_providers: vec![capacity_provider("FARGATE_SPOT=2,base=1").unwrap()],
+            platform_version: Some("LATEST".into()),
             subnets: vec!["subnet-1".into()],
             security_groups: vec!["sg-1".into()],
             public_ip: true,
-            command: vec!["./migrate".into(), "--all".into()],
-            environment: vec![("A".into(), "b=c".into())],
+            placement_constraints: vec![placement_constraint("attribute:a == b").unwrap()],
+            placement_strategies: vec![
+                placement_strategy("spread=instanceId").unwrap(),
+                placement_strategy("binpack=cpu").unwrap(),
+            ],
+            changes: Changes { command: vec!["./migrate".into()], ..Changes::default() },
+            group: Some("nightly".into()),
+            tags: vec![tag("team=dock").unwrap()],
             ..choices()
         };
-        let request = build(&choices, "web:3", &[container("log", false), container("app", true)]).unwrap();
+        let expected = json!({
+            "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 2, "base": 1}],
+            "platformVersion": "LATEST",
+            "networkConfiguration": {"awsvpcConfiguration":
+                {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}},
+            "placementConstraints": [{"type": "memberOf", "expression": "attribute:a == b"}],
+            "placementStrategy": [{"type": "spread", "field": "instanceId"}, {"type": "binpack", "field": "cpu"}],
+            "overrides": {"containerOverrides": [{"name": "app", "command": ["./migrate"]}]},
+            "group": "nightly",
+            "tags": [{"key": "team", "value": "dock"}],
+        });
+        assert_eq!(sent(&choices, None), expected);
+        // All of it wins over the service's, and its platform and placement are not mixed in.
+        assert_eq!(sent(&choices, Some(&service())), expected);
+    }
+
+    #[test]
+    fn a_task_like_a_service_runs_where_it_runs() {
+        let network = |subnet: &str, group: &str, public: &str| {
+            json!({"awsvpcConfiguration":
+                {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": public}})
+        };
+        let mut expected = json!({
+            "launchType": "FARGATE", "platformVersion": "1.4.0",
+            "networkConfiguration": network("subnet-s", "sg-s", "DISABLED"),
+            "placementConstraints": [{"type": "distinctInstance"}], "placementStrategy": [{"type": "random"}],
+        });
+        assert_eq!(sent(&choices(), Some(&service())), expected);
+
+        let public = Choices { public_ip: true, ..choices() };
+        expected["networkConfiguration"] = network("subnet-s", "sg-s", "ENABLED");
+        assert_eq!(sent(&public, Some(&service())), expected, "only what is named differs");
+
+        let elsewhere =
+            Choices { launch_type: Some(LaunchType::Ec2), subnets: vec!["subnet-1".into()], ..choices() };
+        let expected =
+            json!({"launchType": "EC2", "networkConfiguration": network("subnet-1", "sg-s", "DISABLED")});
         assert_eq!(
-            to_value(request).unwrap(),
-            json!({
-                "cluster": "default", "taskDefinition": "web:3", "count": 3, "startedBy": "longshore",
-                "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 2, "base": 1}],
-                "networkConfiguration": {"awsvpcConfiguration":
-                    {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}},
-                "overrides": {"containerOverrides": [{"name": "app", "command": ["./migrate", "--all"],
-                    "environment": [{"name": "A", "value": "b=c"}]}]},
-            })
+            sent(&elsewhere, Some(&service())),
+            expected,
+            "another capacity has its own platform and placement"
         );
-    }
 
-    #[test]
-    fn which_container_is_meant() {
-        let chosen = |container: Option<&str>, containers: &[ContainerSummary]| {
-            let choices =
-                Choices { container: container.map(Into::into), command: vec!["x".into()], ..choices() };
-            build(&choices, "web", containers)
-                .map(|request| request.overrides.unwrap().container_overrides[0].name.clone().unwrap())
-                .map_err(|failed| failed.to_string())
-        };
-        let two = [container("app", true), container("web", true)];
-        assert_eq!(chosen(None, &[container("app", false)]).unwrap(), "app");
-        assert_eq!(chosen(None, &[container("log", false), container("app", true)]).unwrap(), "app");
-        assert_eq!(chosen(Some("web"), &two).unwrap(), "web");
-        assert!(chosen(None, &two).unwrap_err().contains("--container"));
-        assert!(chosen(Some("wbe"), &two).unwrap_err().contains("no container `wbe`"));
-        let only_named = Choices { container: Some("wbe".into()), ..choices() };
-        assert!(build(&only_named, "web", &two).is_err(), "also when nothing is overridden");
-    }
+        let on_instances = Choices { on_instances: true, ..choices() };
+        let expected = json!({"networkConfiguration": network("subnet-s", "sg-s", "DISABLED")});
+        assert_eq!(sent(&on_instances, Some(&service())), expected);
 
-    #[test]
-    fn capacity_providers() {
-        let item = |name: &str, weight, base| {
-            Ok(CapacityProviderStrategyItem { capacity_provider: name.into(), weight, base })
+        let spot = Service {
+            launch_type: None,
+            capacity_provider_strategy: vec![capacity_provider("FARGATE_SPOT=1").unwrap()],
+            ..Service::default()
         };
-        assert_eq!(capacity_provider("FARGATE"), item("FARGATE", None, None));
-        assert_eq!(capacity_provider("mine=3"), item("mine", Some(3), None));
-        assert_eq!(capacity_provider("mine=0,base=2"), item("mine", Some(0), Some(2)));
-        for wrong in ["", "=1", "a=", "a=x", "a=-1", "a=1001", "a=1,2", "a=1,base=", "a=1,base=100001", "a,b"]
-        {
-            assert!(capacity_provider(wrong).is_err(), "{wrong}");
-        }
+        let strategy =
+            json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]});
+        assert_eq!(sent(&choices(), Some(&spot)), strategy);
     }
 }

@@ -6,9 +6,9 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use longshore_aws::LogLine;
+use longshore_decide::run::{News, Run};
+use longshore_model::seen::LogLine;
 
-use super::explain::waiting_for;
 use crate::terminal::{self, Style};
 
 /// How often the live line shows the time that passed.
@@ -28,7 +28,6 @@ pub(crate) struct Show {
     lines: Lines,
     colours: bool,
     live: Option<ProgressBar>,
-    lines_shown: u64,
 }
 
 impl Show {
@@ -37,28 +36,36 @@ impl Show {
             Lines::ToStdout => terminal::colours(&io::stdout()),
             Lines::ToStderr => terminal::colours(&io::stderr()),
         };
-        Self { lines, colours, live: io::stderr().is_terminal().then(live_line), lines_shown: 0 }
+        Self { lines, colours, live: io::stderr().is_terminal().then(live_line) }
     }
 
-    /// Whether any log line was shown.
-    pub(crate) const fn has_lines(&self) -> bool {
-        self.lines_shown > 0
+    /// Shows what happens, so long after the beginning.
+    pub(crate) fn news(&mut self, run: &Run, elapsed: Duration, news: News) -> io::Result<()> {
+        match news {
+            News::Lines { task, container, lines } => {
+                let label = label(run, task, container);
+                self.lines(label.as_deref(), container, &lines)?;
+            }
+            News::State(status) => {
+                let only = run.tasks().next();
+                self.state(only.map_or("", |task| task.short_id()), &status, elapsed);
+            }
+            News::States(counted) => self.states(&counted, elapsed),
+            News::Stopping(why) => self.say(&format!("stopping the task {why}; Ctrl-C leaves it to ECS")),
+            News::Say(text) => self.say(&text),
+            News::Warn(text) => self.warn(&text),
+        }
+        Ok(())
     }
 
     /// Shows log lines. `label` names their container where there is a choice, `position` gives it its colour.
-    pub(crate) fn lines(
-        &mut self,
-        label: Option<&str>,
-        position: usize,
-        lines: &[LogLine],
-    ) -> io::Result<()> {
+    fn lines(&self, label: Option<&str>, position: usize, lines: &[LogLine]) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
         let label =
             label.map(|label| if self.colours { terminal::coloured(label, position) } else { label.into() });
         let text = render(label.as_deref(), lines);
-        self.lines_shown += u64::try_from(lines.len()).unwrap_or(u64::MAX);
         self.undisturbed(|| match self.lines {
             Lines::ToStdout => terminal::data(text.as_bytes()),
             Lines::ToStderr => {
@@ -69,7 +76,7 @@ impl Show {
     }
 
     /// Shows where a task is. Called when it changed.
-    pub(crate) fn state(&self, task: &str, last_status: &str, elapsed: Duration) {
+    fn state(&self, task: &str, last_status: &str, elapsed: Duration) {
         match &self.live {
             Some(live) => {
                 live.set_message(format!("task {task} {last_status}: {}", waiting_for(last_status)))
@@ -81,7 +88,7 @@ impl Show {
     }
 
     /// Shows how several tasks are doing. Called when it changed.
-    pub(crate) fn states(&self, counted: &str, elapsed: Duration) {
+    fn states(&self, counted: &str, elapsed: Duration) {
         match &self.live {
             Some(live) => live.set_message(counted.to_owned()),
             None => terminal::talk(&format!("tasks: {counted} ({} s)", elapsed.as_secs()), Style::Plain),
@@ -120,6 +127,32 @@ fn live_line() -> ProgressBar {
     }
     live.enable_steady_tick(LIVE_TICK);
     live
+}
+
+/// The name before each line: of the container where there are several, with the task where there are several.
+fn label(run: &Run, task: usize, container: usize) -> Option<String> {
+    let containers = &run.spec().definition.containers;
+    let name = &containers.get(container)?.name;
+    match (run.tasks().len(), containers.len()) {
+        (1, 1) => None,
+        (1, _) => Some(name.clone()),
+        _ => Some(format!("{name}/{}", run.tasks().nth(task)?.short_id())),
+    }
+}
+
+/// What a task in this state waits for.
+fn waiting_for(last_status: &str) -> &'static str {
+    match last_status {
+        "PROVISIONING" => "waiting for capacity and a network interface",
+        "PENDING" => "waiting for its image and containers",
+        "ACTIVATING" => "waiting to be registered where it is reached",
+        "RUNNING" => "Ctrl-C stops it",
+        "DEACTIVATING" => "waiting to be taken out of where it is reached",
+        "STOPPING" => "waiting for its containers to stop",
+        "DEPROVISIONING" => "giving back its network interface",
+        "STOPPED" => "reading its last lines",
+        _ => "waiting for ECS",
+    }
 }
 
 /// One line of text for each line of each message: with awslogs-multiline-pattern a message has several.

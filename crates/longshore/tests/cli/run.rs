@@ -72,13 +72,13 @@ fn the_containers_code_comes_out_and_no_line_is_lost() {
         "task 0af3aaaa: PENDING (0 s)\n",
         "task 0af3aaaa: RUNNING (0 s)\n",
         "task 0af3aaaa: STOPPED (0 s)\n",
-        "error: task 0af3aaaa: container `app` exited with 7\nhint: its last lines above should say why\n",
+        "error: task 0af3aaaa: container `app` exited with 7\nhint: its last lines should say why\n",
     ] {
         assert!(talk.contains(expected), "{expected:?} is not in {talk}");
     }
     let run = &service.calls("RunTask")[0];
     assert_eq!(run["taskDefinition"], "arn:aws:ecs:eu-west-1:123456789012:task-definition/job:3", "pinned");
-    assert_eq!(run["clientToken"].as_str().unwrap().len(), 32);
+    assert_eq!(run["clientToken"].as_str().unwrap().len(), 64);
 }
 
 #[test]
@@ -92,18 +92,24 @@ fn a_success_is_silent_on_stdout_but_for_the_log() {
 #[test]
 fn json_is_one_document_and_the_log_is_talk() {
     let service = one_task(&["RUNNING", "STOPPED"], 3, vec!["oops".into()]);
-    let output = service.longshore(&["run", "job", "--output", "json"]).output().unwrap();
+    let output = service.longshore(&["run", "job", "--output", "json", "--run-id", "once"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         document,
         json!({
-            "taskArn": TASK, "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/job:3",
-            "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/default",
-            "lastStatus": "STOPPED", "exitCode": 3, "stopCode": "EssentialContainerExited", "stoppedReason": null,
-            "explanation": "container `app` exited with 3",
-            "containers": [{"name": "app", "lastStatus": "STOPPED", "exitCode": 3, "reason": null}],
-            "createdAt": "2023-11-14T22:13:20.250Z", "startedAt": null, "stoppedAt": null,
+            "result": "application", "exitCode": 3, "container": "app",
+            "explanation": "container `app` exited with 3", "nextStep": "its last lines should say why",
+            "runId": "once", "cluster": "default",
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/job:3", "taskArn": TASK,
+            "tasks": [{
+                "taskArn": TASK, "lastStatus": "STOPPED", "exitCode": 3, "stopCode": "EssentialContainerExited",
+                "stoppedReason": null, "explanation": "container `app` exited with 3", "failed": true,
+                "containers": [{"name": "app", "lastStatus": "STOPPED", "exitCode": 3, "reason": null,
+                    "logStream": "/job:run/app/0af3aaaabbbbccccddddeeeeffff0000"}],
+                "createdAt": "2023-11-14T22:13:20.250Z", "startedAt": null, "stoppedAt": null,
+            }],
+            "logTail": ["oops"],
         })
     );
     assert!(stderr(&output).contains("oops\n"));
@@ -173,7 +179,7 @@ fn a_timeout_stops_the_task() {
     let output = service.longshore(&["run", "job", "--timeout", "50ms"]).output().unwrap();
     assert_eq!(output.status.code(), Some(124));
     assert_eq!(stdout(&output), "working\ncleaning up\n");
-    assert!(service.calls("StopTask")[0]["reason"].as_str().unwrap().ends_with("after --timeout 50ms"));
+    assert!(service.calls("StopTask")[0]["reason"].as_str().unwrap().ends_with("after its timeout of 50ms"));
 }
 
 #[test]
@@ -194,7 +200,8 @@ fn a_second_ctrl_c_leaves_and_says_how_to_stop() {
         .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let rest: Vec<String> = talk.collect();
-    assert!(rest.contains(&"warning: left task 0af3aaaa, which may still run".to_owned()), "{rest:?}");
+    let left = "warning: left task 0af3aaaa, which may still run, on Ctrl-C".to_owned();
+    assert!(rest.contains(&left), "{rest:?}");
     assert!(
         rest.iter().any(|line| line.contains("aws ecs stop-task --cluster default --task 0af3")),
         "{rest:?}"
@@ -218,18 +225,27 @@ fn what_cannot_be_placed_is_named() {
 }
 
 #[test]
-fn half_a_run_is_stopped() {
-    let service = Service::start(|operation, _| match operation {
+fn half_a_run_is_stopped_and_waited_for() {
+    let mut looks = 0;
+    let service = Service::start(move |operation, input| match operation {
         "DescribeTaskDefinition" => task_definition(&[("app", true)]),
         "RunTask" => (200, json!({"tasks": [task("PENDING", None, &[])], "failures": [{"reason": "AGENT"}]})),
         "StopTask" => (200, json!({})),
+        "DescribeTasks" if looks < 3 => {
+            looks += 1;
+            tasks(&[task("RUNNING", None, &[("app", None)])])
+        }
+        "DescribeTasks" => tasks(&[task("STOPPED", Some("UserInitiated"), &[("app", Some(143))])]),
+        "GetLogEvents" => log_page(&["was working".to_owned()], input),
         _ => panic!("{operation} was not expected"),
     });
     let output = service.longshore(&["run", "job", "--count", "2"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(service.calls("StopTask")[0]["task"], TASK);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), "was working\n"));
+    let stops = service.calls("StopTask");
+    assert_eq!((stops.len(), &stops[0]["task"]), (1, &json!(TASK)));
+    assert!(service.calls("DescribeTasks").len() > 3, "until it is STOPPED");
     let talk = stderr(&output);
-    assert!(talk.contains("only 1 of 2 tasks were started") && talk.contains("is being stopped"), "{talk}");
+    assert!(talk.contains("only 1 of 2 tasks were started of ") && !talk.contains("may still run"), "{talk}");
 }
 
 #[test]
@@ -290,8 +306,7 @@ fn a_run_that_can_no_longer_be_seen_says_how_to_stop_it() {
     let output = service.longshore(&["run", "job"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!(stderr(&output), @r"
-    error: lost sight of task 0af3aaaa, which may still run
-      caused by: cannot describe tasks of cluster `default`: AccessDeniedException: no ecs:DescribeTasks
+    error: cannot describe tasks of cluster `default`: AccessDeniedException: no ecs:DescribeTasks; task 0af3aaaa may still run
     hint: aws ecs stop-task --cluster default --task 0af3aaaabbbbccccddddeeeeffff0000
     ");
 }

@@ -144,6 +144,13 @@ pub(crate) fn task(last_status: &str, stop_code: Option<&str>, containers: &[(&s
         "createdAt": 1_700_000_000.25, "containers": containers})
 }
 
+/// The same task under another id.
+pub(crate) fn numbered(task: &Value, number: usize) -> Value {
+    let mut task = task.clone();
+    task["taskArn"] = json!(format!("arn:aws:ecs:eu-west-1:123456789012:task/default/{number:032x}"));
+    task
+}
+
 pub(crate) fn tasks(tasks: &[Value]) -> (u16, Value) {
     (200, json!({"tasks": tasks, "failures": []}))
 }

@@ -1,0 +1,6 @@
+//! The loops: they ask the world, hand what they saw to `decide`, and do what it says.
+
+pub mod custom_resource;
+mod patience;
+mod poller;
+pub mod run;

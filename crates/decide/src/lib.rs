@@ -1,0 +1,6 @@
+//! What should happen next: one module for each kind of work, each of functions from values to values. No I/O, no async,
+//! no clock, no randomness: `now` is an argument.
+
+pub mod custom_resource;
+pub mod run;
+pub mod task_definition;
