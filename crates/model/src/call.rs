@@ -1,6 +1,8 @@
 //! The inputs of the calls that start tasks. They are sent as they are serialised, so what a dry run prints is what
 //! goes out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,9 +19,9 @@ pub const MAX_TASKS_PER_DESCRIBE: usize = 100;
 /// The most characters of a `startedBy` that both RunTask (128) and StartTask (36) take.
 pub const MAX_STARTED_BY: usize = 36;
 
-/// The input of RunTask.
+/// The input of RunTask. Its `Debug` does not show the overrides, which hold the values of environment variables.
 #[serde_with::skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunTask {
     /// Name or ARN.
@@ -52,9 +54,10 @@ pub struct RunTask {
     pub client_token: Option<String>,
 }
 
-/// The input of StartTask: one task on each of these instances. It has no client token.
+/// The input of StartTask: one task on each of these instances. It has no client token. Its `Debug` does not
+/// show the overrides.
 #[serde_with::skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartTask {
     /// Name or ARN.
@@ -73,6 +76,28 @@ pub struct StartTask {
     pub started_by: Option<String>,
     /// At most 50.
     pub tags: Option<Vec<Tag>>,
+}
+
+impl fmt::Debug for RunTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunTask")
+            .field("cluster", &self.cluster)
+            .field("task_definition", &self.task_definition)
+            .field("count", &self.count)
+            .field("client_token", &self.client_token)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StartTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartTask")
+            .field("cluster", &self.cluster)
+            .field("task_definition", &self.task_definition)
+            .field("container_instances", &self.container_instances)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The input of ListTasks. ECS wants `startedBy` to be alone.

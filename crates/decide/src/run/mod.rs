@@ -352,7 +352,11 @@ impl Run {
             Placed::Going => {}
             Placed::Waiting(failures) => self.say_waiting(&failures),
             Placed::NoPlace(failures) => self.end(Why::NotPlaced(failures), now),
-            Placed::Refused(error) => self.end(Why::Broken(Ended::Refused, error), now),
+            Placed::Refused(error) => {
+                // The tasks of another run are not ours to stop.
+                self.left |= error.kind() == longshore_model::Kind::Conflict;
+                self.end(Why::Broken(Ended::Refused, error), now);
+            }
             Placed::Unknown(error) => self.end(Why::Broken(Ended::Unknown, error), now),
         }
     }

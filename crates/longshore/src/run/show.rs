@@ -48,7 +48,11 @@ impl Show {
             }
             News::State(status) => {
                 let only = run.tasks().next();
-                self.state(only.map_or("", |task| task.short_id()), &status, elapsed);
+                let waits = match status.as_str() {
+                    "RUNNING" if !run.spec().attach.is_empty() => "Ctrl-C leaves it alone",
+                    status => waiting_for(status),
+                };
+                self.state(only.map_or("", |task| task.short_id()), &status, waits, elapsed);
             }
             News::States(counted) => self.states(&counted, elapsed),
             News::Stopping(why) => self.say(&format!("stopping the task {why}; Ctrl-C leaves it to ECS")),
@@ -76,11 +80,9 @@ impl Show {
     }
 
     /// Shows where a task is. Called when it changed.
-    fn state(&self, task: &str, last_status: &str, elapsed: Duration) {
+    fn state(&self, task: &str, last_status: &str, waits: &str, elapsed: Duration) {
         match &self.live {
-            Some(live) => {
-                live.set_message(format!("task {task} {last_status}: {}", waiting_for(last_status)))
-            }
+            Some(live) => live.set_message(format!("task {task} {last_status}: {waits}")),
             None => {
                 terminal::talk(&format!("task {task}: {last_status} ({} s)", elapsed.as_secs()), Style::Plain)
             }

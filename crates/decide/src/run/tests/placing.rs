@@ -198,3 +198,17 @@ fn start_task_looks_before_it_starts_and_starts_only_what_is_missing() {
     });
     assert_eq!(left, Some(vec!["i-1".to_owned()]));
 }
+
+#[test]
+fn the_tasks_of_another_run_of_this_name_are_left_alone() {
+    let mut run = Run::new(spec(13), ms(0));
+    run.ask(ms(0));
+    let ten = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"].map(|id| task(id, "RUNNING"));
+    run.take(started(0, &ten, &[]), ms(1));
+    let conflict = Error::new(Kind::Conflict, "ConflictException").with_resource_ids(vec![arn("b")]);
+    run.take(Answer::Started(1, Err(conflict)), ms(1));
+    assert_eq!(stops(&run.ask(ms(2))), []);
+    let outcome = run.outcome().unwrap();
+    assert_eq!(outcome.result, Ended::Refused);
+    assert!(outcome.explanation.contains("9 may still run"), "{outcome:?}");
+}
