@@ -1,60 +1,18 @@
 """`longshore run` against a server that nobody here wrote: it must not depend on our engine's own ways."""
 
 import json
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
-import boto3
 import pytest
 from support import program
 from support.definitions import container, fargate_definition
-from support.wait import until
+from support.moto import client, serve
 
 
 @pytest.fixture
 def moto(tmp_path):
     """The environment for a client of moto's server."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [Path(sys.executable).parent / "moto_server", "--host", "127.0.0.1", "--port", str(port)],
-        env=program.bare_environment(tmp_path / "server"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    until(lambda: answers(port), "moto's server to answer")
-    yield program.bare_environment(tmp_path / "home") | {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "eu-west-1",
-    }
-    server.terminate()
-    server.wait()
-
-
-def answers(port):
-    """Whether somebody listens."""
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-def client(environment, service):
-    """A boto3 client of moto's server."""
-    return boto3.client(
-        service,
-        region_name=environment["AWS_REGION"],
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        verify=False,
-    )
+    with serve(tmp_path) as environment:
+        yield environment
 
 
 def test_run_detached_starts_a_fargate_task(moto, tmp_path):

@@ -3,4 +3,5 @@
 pub mod custom_resource;
 mod patience;
 mod poller;
+mod revisions;
 pub mod run;

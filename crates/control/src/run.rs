@@ -7,13 +7,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use longshore_decide::run::{Answer, Ask, News, Outcome, Run};
 use longshore_model::call::{ListTasks, MAX_TASKS_PER_DESCRIBE};
-use longshore_model::seen::Task;
+use longshore_model::seen::{Task, TaskDefinition};
 use longshore_model::{Error, Kind};
 use longshore_world::{Ecs, Logs};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::poller::Poller;
+use crate::revisions::Revisions;
 
 /// So many calls that start or stop tasks are made at the same time, for all runs of the process together.
 const CHANGES_AT_ONCE: usize = 10;
@@ -24,6 +25,7 @@ pub struct Runner {
     ecs: Arc<dyn Ecs>,
     logs: Arc<dyn Logs>,
     poller: Poller,
+    revisions: Revisions,
     changes: Semaphore,
     began: Instant,
 }
@@ -33,13 +35,29 @@ impl Runner {
     #[must_use]
     pub fn new(ecs: Arc<dyn Ecs>, logs: Arc<dyn Logs>) -> Self {
         let poller = Poller::new(Arc::clone(&ecs));
-        Self { ecs, logs, poller, changes: Semaphore::new(CHANGES_AT_ONCE), began: Instant::now() }
+        Self {
+            ecs,
+            logs,
+            poller,
+            revisions: Revisions::default(),
+            changes: Semaphore::new(CHANGES_AT_ONCE),
+            began: Instant::now(),
+        }
     }
 
     /// The time that runs count in.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Describes a task definition for a run; a revision that was described before is not asked for again.
+    ///
+    /// # Errors
+    ///
+    /// Those of DescribeTaskDefinition.
+    pub async fn describe_task_definition(&self, name: &str) -> Result<TaskDefinition, Error> {
+        self.revisions.describe(self.ecs.as_ref(), name).await
     }
 
     /// Drives a run to its end. Words that come through `interrupts` stop its tasks, as [`Run::interrupt`] says.

@@ -158,8 +158,8 @@ impl Provider {
                     facts.stack_status = Some(status);
                 }
                 Decision::Need(Need::TaskDefinitions { old, new }) if facts.task_definitions.is_none() => {
-                    let old = patiently(patience, || self.ecs.describe_task_definition(old)).await;
-                    let new = patiently(patience, || self.ecs.describe_task_definition(new)).await;
+                    let old = patiently(patience, || self.runner.describe_task_definition(old)).await;
+                    let new = patiently(patience, || self.runner.describe_task_definition(new)).await;
                     facts.task_definitions = Some(TaskDefinitions { old, new });
                 }
                 _ => return decision,
@@ -182,7 +182,7 @@ impl Provider {
     ) -> Conclusion {
         let address = &job.request.address;
         let patience = self.patience(&job.request, job.received_at);
-        let describe = || self.ecs.describe_task_definition(&properties.task_definition);
+        let describe = || self.runner.describe_task_definition(&properties.task_definition);
         let definition = match patiently(patience, describe).await {
             Ok(definition) => definition,
             Err(error) => return Conclusion::Answer(answer::failed(address, &told(&error))),

@@ -98,42 +98,34 @@ pub(crate) enum Placed {
 impl Call {
     /// The calls of a new run.
     pub(crate) fn all(spec: &Spec) -> Vec<Self> {
-        let of = |number: usize, missing, instances: Vec<String>| Self {
-            key: number.to_string(),
-            attempt: 0,
-            missing,
-            instances,
-            lost: 0,
-            state: State::Due,
-            trouble_since: None,
-            trouble: None,
-            failures: Vec::new(),
-            doubtful: false,
-            searched: false,
-            tries: 0,
-        };
         if !spec.attach.is_empty() {
             return Vec::new();
         }
         if !spec.instances.is_empty() {
             let parts = spec.instances.chunks(MAX_TASKS_PER_CALL).enumerate();
-            return parts.map(|(number, part)| of(number, part.len(), part.to_vec())).collect();
+            return parts
+                .map(|(number, part)| Self::of(number.to_string(), part.len(), part.to_vec()))
+                .collect();
         }
         let starts = (0..spec.count).step_by(MAX_TASKS_PER_CALL).enumerate();
-        starts
-            .map(|(number, start)| of(number, (spec.count - start).min(MAX_TASKS_PER_CALL), Vec::new()))
-            .collect()
+        let missing = |start: usize| (spec.count - start).min(MAX_TASKS_PER_CALL);
+        starts.map(|(number, start)| Self::of(number.to_string(), missing(start), Vec::new())).collect()
     }
 
     /// The call that starts a task again whose host was lost. Its key is the lost task, so that whoever sees the loss
     /// makes the same call.
     pub(crate) fn again(task: &Task, lost: u32, on_instance: bool) -> Self {
+        let instance = task.container_instance_arn.clone().filter(|_| on_instance);
+        Self { lost, ..Self::of(format!("after {}", task.arn), 1, instance.into_iter().collect()) }
+    }
+
+    fn of(key: String, missing: usize, instances: Vec<String>) -> Self {
         Self {
-            key: format!("after {}", task.arn),
+            key,
             attempt: 0,
-            missing: 1,
-            instances: task.container_instance_arn.clone().filter(|_| on_instance).into_iter().collect(),
-            lost,
+            missing,
+            instances,
+            lost: 0,
             state: State::Due,
             trouble_since: None,
             trouble: None,

@@ -1,6 +1,6 @@
 //! What the engine's own machine and Docker have to do with each other: the way back to it, and images made on it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl DockerRuntime {
         let network =
             self.daemon.docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok()?;
         let configurations = network.ipam?.config?;
-        configurations.iter().find_map(|it| it.gateway.as_deref()?.parse().ok())
+        configurations.iter().find_map(|it| gateway_of(it.gateway.as_deref(), it.subnet.as_deref()))
     }
 
     /// Whether an image is on this machine.
@@ -46,6 +46,17 @@ impl DockerRuntime {
     }
 }
 
+/// A daemon that was never started before does not say the gateway of its bridge until it is started again. It is the
+/// first address of the subnet then.
+fn gateway_of(gateway: Option<&str>, subnet: Option<&str>) -> Option<IpAddr> {
+    let said = gateway.and_then(|gateway| gateway.parse().ok());
+    let first = || {
+        let network: Ipv4Addr = subnet?.split('/').next()?.parse().ok()?;
+        Some(IpAddr::V4(Ipv4Addr::from_bits(network.to_bits().checked_add(1)?)))
+    };
+    said.or_else(first)
+}
+
 impl Daemon {
     /// Makes an image of a tar archive of its root directory. Doing it twice at the same time does no harm.
     pub(super) async fn import(&self, repository: &str, tag: &str, archive: Vec<u8>) -> Result<(), Error> {
@@ -56,5 +67,28 @@ impl Daemon {
             step?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_is_what_docker_says_or_the_first_address() {
+        let cases = [
+            (Some("172.18.0.254"), Some("172.18.0.0/16"), Some("172.18.0.254")),
+            (None, Some("172.17.0.0/16"), Some("172.17.0.1")),
+            (Some(""), Some("10.1.0.0/24"), Some("10.1.0.1")),
+            (None, Some("fd00::/64"), None),
+            (None, None, None),
+        ];
+        for (gateway, subnet, expected) in cases {
+            assert_eq!(
+                gateway_of(gateway, subnet),
+                expected.map(|ip| ip.parse().unwrap()),
+                "{gateway:?} {subnet:?}"
+            );
+        }
     }
 }
