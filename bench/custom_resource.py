@@ -47,7 +47,10 @@ def requests(stack, count, poll_seconds):
     events = []
     for number in range(count):
         script = f"sleep {numbers.uniform(*TASK_SECONDS):.2f}; date +%s%N > {stack.directory}/ended-{number}"
-        properties = stack.properties(Overrides=override(script), PollInterval=poll_seconds)
+        # A stack names the exact revision: that is what `!Ref` of a task definition gives.
+        properties = stack.properties(
+            Overrides=override(script), PollInterval=poll_seconds, TaskDefinition=f"{CLUSTER}:1"
+        )
         events.append(stack.event("Create", properties, logical_id=f"Task{number}"))
     return events
 
