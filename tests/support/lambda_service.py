@@ -53,6 +53,7 @@ class Sandbox(Served):
         self.dead = None
         self.started = None
         self.process = None
+        self.has_process = threading.Event()
 
     def start(self):
         """Starts the process."""
@@ -67,6 +68,7 @@ class Sandbox(Served):
                 stderr=subprocess.STDOUT,
                 cwd=self.service.directory,
             )
+        self.has_process.set()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self):
@@ -93,6 +95,8 @@ class Sandbox(Served):
             exchange.reply(*((202,) if known else (400, b'{"errorType":"InvalidRequestID"}')))
 
     def _next(self, exchange):
+        # On a busy machine a process asks before its maker has heard of it.
+        self.has_process.wait()
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGSTOP)
         event = self.service.take(self)
