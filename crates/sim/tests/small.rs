@@ -6,6 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore_control::run::Runner;
 use longshore_decide::run::{Ended, LogReading, Outcome, Spec};
 use longshore_sim::{End, Faults, Life, Operation, Plan, Simulated, Trouble};
 use tokio::time::{sleep, timeout};
@@ -108,4 +109,24 @@ async fn a_tail_that_is_not_there_yet_does_not_keep_the_run_busy() {
     let (outcome, _) = end(&simulated, &spec, None).await;
     assert_eq!((outcome.result, outcome.tasks.len()), (Ended::Application, 2), "{outcome:?}");
     assert_eq!(early.await.unwrap(), 0, "the tail is read once, when all is over");
+}
+
+/// All resources of a stack may run the same revision, and begin at the same time.
+#[tokio::test(start_paused = true)]
+async fn a_revision_is_asked_for_once_and_a_family_each_time() {
+    let (simulated, spec) = begin(plan(|_, _| Life::exits(seconds(1), 0)), 1);
+    let runner = Runner::new(Arc::clone(&simulated) as _, Arc::clone(&simulated) as _);
+    let asked = || {
+        let calls = simulated.calls().into_iter();
+        calls.filter(|call| call.operation == Operation::DescribeTaskDefinition).count()
+    };
+    let describe = |name: &'static str| runner.describe_task_definition(name);
+    let (first, second, third) =
+        tokio::join!(describe("migrate:1"), describe("migrate:1"), describe("migrate:1"));
+    assert_eq!((first.unwrap(), asked()), (spec.definition, 1));
+    assert_eq!(second.unwrap(), third.unwrap());
+    for _ in 0..2 {
+        describe("migrate").await.unwrap();
+    }
+    assert_eq!(asked(), 3);
 }
