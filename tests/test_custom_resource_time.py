@@ -10,6 +10,7 @@ import pytest
 from support.custom_resource import hour_ago
 from support.definitions import WAIT_FOR_TERM, wait_for
 from support.proxy import delay, lose_reply, lose_request, refuse
+from support.wait import until
 
 
 def stopped(stack):
@@ -94,6 +95,19 @@ def test_item_20_and_21_a_run_longer_than_an_invocation_is_handed_on(new_stack):
     for hop in hops:
         assert len(hop) < len(sent.payload) + 2048 and b"lastStatus" not in hop
     assert stack.callback.secret not in stack.function.log_text()
+
+
+def test_item_13_a_run_that_is_handed_on_keeps_its_revision(new_stack):
+    """13: the family gets another revision meanwhile, whose only container is another one."""
+    stack = new_stack(timeout_seconds=3)
+    arn = stack.define(f"{stack.note()}; sleep 5")
+    event = stack.event("Create", stack.properties(Timeout=40))
+    stack.function.invoke(event)
+    until(stack.ran, "the task to run")
+    stack.define("true", name="renamed")
+    answer = stack.answer(event)
+    assert answer["Status"] == "SUCCESS" and answer["Data"]["TaskDefinitionArn"] == arn, answer
+    assert stack.ran() == ["ran"] and stack.function.self_invocations
 
 
 def test_item_20_the_chain_ends_after_5_hops(new_stack):

@@ -1,6 +1,6 @@
 //! How the handling of a request ended.
 
-use longshore_decide::custom_resource::{ReturnAddress, Unreadable, after_stopping, answer};
+use longshore_decide::custom_resource::{ReturnAddress, Stopping, Unreadable, after_stopping, answer};
 use longshore_decide::run::Outcome;
 use longshore_model::Error;
 
@@ -56,7 +56,7 @@ impl Conclusion {
         Self::Answer(answer::of_run(address, outcome))
     }
 
-    pub(crate) fn stopped(address: &ReturnAddress, why: &str, stopped: Result<usize, Error>) -> Self {
-        Self::Answer(after_stopping(address, why, stopped))
+    pub(crate) fn stopped(address: &ReturnAddress, why: &str, stopping: &Stopping) -> Self {
+        Self::Answer(after_stopping(address, why, stopping))
     }
 }

@@ -15,9 +15,10 @@ use longshore_decide::custom_resource::{
     AtTheEnd, Decision, Facts, Handover, Need, Properties, Request, ReturnAddress, TaskDefinitions,
     Unreadable, answer, at_the_end, deadline, decide, spec, when_to_hand_over, withdrawn,
 };
-use longshore_decide::run::{News, Outcome, Run, Spec};
+use longshore_decide::run::{News, Outcome, Progress, Run, Spec};
 use longshore_model::{Error, Timestamp};
 use longshore_world::{Clock, CloudFormation, Ecs, Successor};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -131,12 +132,15 @@ impl Provider {
                     self.run(&job, &properties, None, invocation).await
                 }
                 Decision::StopTasks { cluster, reason, why } => {
-                    let stopped = delete::stop_tasks(self, &job.request, &cluster, &reason).await;
-                    Conclusion::stopped(&address, &why, stopped)
+                    let stopping = delete::stop_tasks(self, &job.request, &cluster, &reason).await;
+                    Conclusion::stopped(&address, &why, &stopping)
                 }
                 Decision::Nothing { why } => Conclusion::Answer(answer::succeeded(&address, &why)),
                 Decision::Refuse { why } => Conclusion::Answer(answer::failed(&address, &why)),
-                Decision::Need(_) => Conclusion::Answer(answer::failed(&address, "a fact is needed twice")),
+                Decision::Need(_) => Conclusion::Answer(answer::failed(
+                    &address,
+                    "longshore asked for one fact twice, which is a bug; nothing was run",
+                )),
             };
         };
         match Properties::read(&job.request.properties) {
@@ -182,7 +186,17 @@ impl Provider {
     ) -> Conclusion {
         let address = &job.request.address;
         let patience = self.patience(&job.request, job.received_at);
-        let describe = || self.runner.describe_task_definition(&properties.task_definition);
+        let progress: Option<Progress> = match progress.map(Progress::deserialize).transpose() {
+            Ok(progress) => progress,
+            Err(error) => {
+                let why =
+                    format!("what the last invocation handed over cannot be read: {error}; a task may run");
+                return Conclusion::Answer(answer::failed(address, &why));
+            }
+        };
+        // The family may have another latest revision by now.
+        let name = progress.as_ref().map_or(properties.task_definition.as_str(), Progress::definition);
+        let describe = || self.runner.describe_task_definition(name);
         let definition = match patiently(patience, describe).await {
             Ok(definition) => definition,
             Err(error) => return Conclusion::Answer(answer::failed(address, &told(&error))),
@@ -191,13 +205,9 @@ impl Provider {
             return Conclusion::Answer(answer::failed(address, &error.to_string()));
         }
         let spec = |now| spec(&job.request, properties, definition.clone(), job.received_at, now);
-        let mut run = match progress.map(|progress| serde_json::from_value(progress.clone())) {
+        let mut run = match progress {
             None => Run::new(spec(self.clock.now()), self.runner.now()),
-            Some(Ok(progress)) => Run::resume(spec(self.clock.now()), progress, self.runner.now()),
-            Some(Err(error)) => {
-                let why = format!("what the last invocation handed over cannot be read: {error}");
-                return Conclusion::Answer(answer::failed(address, &why));
-            }
+            Some(progress) => Run::resume(spec(self.clock.now()), progress, self.runner.now()),
         };
         let time_is_up = self.successor.is_some().then_some(invocation.deadline).flatten();
         let Some(ends_at) = time_is_up else {

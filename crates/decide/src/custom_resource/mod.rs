@@ -31,4 +31,4 @@ pub use self::properties::{MAX_COUNT, Overrides, Properties};
 pub use self::request::{Request, RequestType, Unreadable};
 pub use self::shape::PropertyError;
 pub use self::spec::{STOP_PATIENCE, deadline, spec};
-pub use self::stack::{after_stopping, withdrawn};
+pub use self::stack::{Stopping, after_stopping, withdrawn};

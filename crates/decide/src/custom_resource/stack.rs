@@ -26,21 +26,37 @@ pub fn withdrawn(kind: RequestType, properties: &Properties, stack_status: &str)
     taken_back.then(|| format!("because its stack is {stack_status}"))
 }
 
+/// What came of stopping the running tasks of a resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stopping {
+    /// How many were found.
+    pub found: usize,
+    /// How many of them have not stopped yet.
+    pub running: usize,
+    /// The first error, of finding or of stopping them.
+    pub error: Option<Error>,
+}
+
 /// The answer when running tasks were to be stopped. That the cluster is gone is no failure; and who may not even list
-/// tasks has started none: a resource that cannot be deleted would hold up its whole stack.
+/// tasks has started none: a resource that cannot be deleted would hold up its whole stack. A task that was found and may
+/// not be stopped is a failure.
 #[must_use]
-pub fn after_stopping(address: &ReturnAddress, why: &str, stopped: Result<usize, Error>) -> String {
-    let (words, gone) = match &stopped {
-        Ok(0) => ("no task was running".to_owned(), true),
-        Ok(1) => ("1 running task was stopped".to_owned(), true),
-        Ok(count) => (format!("{count} running tasks were stopped"), true),
-        Err(error) => (
-            format!("tasks could not be stopped: {error}"),
-            matches!(error.kind(), Kind::NotFound | Kind::Denied),
-        ),
+pub fn after_stopping(address: &ReturnAddress, why: &str, stopping: &Stopping) -> String {
+    let tasks = |count: usize| if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
+    let (words, fine) = match (&stopping.error, stopping.found) {
+        (None, 0) => ("no task was running".to_owned(), true),
+        (None, found) if stopping.running == 0 => (format!("{} stopped", tasks(found)), true),
+        (None, found) => {
+            (format!("{} told to stop, {} not stopped yet", tasks(found), stopping.running), true)
+        }
+        (Some(error), found) => {
+            let gone = error.kind() == Kind::NotFound || (error.kind() == Kind::Denied && found == 0);
+            let hint = error.hint().map(|hint| format!("\nNext: {hint}")).unwrap_or_default();
+            (format!("tasks could not be stopped: {error}{hint}"), gone)
+        }
     };
     let why = format!("{why}; {words}");
-    if gone { answer::succeeded(address, &why) } else { answer::failed(address, &why) }
+    if fine { answer::succeeded(address, &why) } else { answer::failed(address, &why) }
 }
 
 #[cfg(test)]
@@ -79,18 +95,21 @@ mod tests {
     #[test]
     fn a_delete_succeeds_unless_something_may_still_run() {
         let address = Request::read(&samples::event("Delete")).unwrap().address;
-        let error = |kind| Err(Error::new(kind, "cannot list tasks"));
+        let found = |found, running| Stopping { found, running, error: None };
+        let error =
+            |kind, found| Stopping { found, running: found, error: Some(Error::new(kind, "cannot stop it")) };
         let cases = [
-            (Ok(0), "SUCCESS", "no task was running"),
-            (Ok(1), "SUCCESS", "1 running task was stopped"),
-            (Ok(2), "SUCCESS", "2 running tasks were stopped"),
-            (error(Kind::NotFound), "SUCCESS", "cannot list tasks"),
-            (error(Kind::Denied), "SUCCESS", "cannot list tasks"),
-            (error(Kind::Unavailable), "FAILED", "cannot list tasks"),
+            (found(0, 0), "SUCCESS", "no task was running"),
+            (found(1, 0), "SUCCESS", "1 task stopped"),
+            (found(2, 1), "SUCCESS", "2 tasks told to stop, 1 not stopped yet"),
+            (error(Kind::NotFound, 0), "SUCCESS", "cannot stop it"),
+            (error(Kind::Denied, 0), "SUCCESS", "cannot stop it"),
+            (error(Kind::Denied, 1), "FAILED", "cannot stop it"),
+            (error(Kind::Unavailable, 0), "FAILED", "cannot stop it"),
         ];
-        for (stopped, status, part) in cases {
-            let body: Value =
-                serde_json::from_str(&after_stopping(&address, "the resource is deleted", stopped)).unwrap();
+        for (stopping, status, part) in cases {
+            let answer = after_stopping(&address, "the resource is deleted", &stopping);
+            let body: Value = serde_json::from_str(&answer).unwrap();
             assert_eq!(body["Status"], status, "{body}");
             assert!(body["Reason"].as_str().unwrap().contains(part), "{body}");
         }

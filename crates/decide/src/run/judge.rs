@@ -252,7 +252,8 @@ fn timed_out(run: &Run) -> Explanation {
     let what = if run.spec.on_timeout == OnTimeout::Leave { "left" } else { "stopped" };
     let mut sentence = format!("timed out: {what} after its timeout{}", in_words(&run.spec));
     if let Some(error) = run.calls.iter().find_map(Call::trouble) {
-        sentence = format!("{sentence}; nothing was started, because ECS answered last: {error}");
+        let missing = if run.watch.tasks.is_empty() { "nothing was" } else { "not all tasks were" };
+        sentence = format!("{sentence}; {missing} started, because ECS answered last: {error}");
     }
     let next = "allow it more time, or find out from its log what it waits for".to_owned();
     Explanation { sentence, next: Some(next) }

@@ -124,10 +124,20 @@ struct Stop {
 /// What another process needs to go on with a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
+    /// The exact revision.
+    definition: String,
     /// Calls that are not answered yet, or have tasks left to place.
     calls: Vec<Call>,
     /// ARNs, how often each place lost its host, and whether it was replaced.
     tasks: Vec<(String, u32, bool)>,
+}
+
+impl Progress {
+    /// The exact revision that the run was begun with.
+    #[must_use]
+    pub fn definition(&self) -> &str {
+        &self.definition
+    }
 }
 
 /// A run.
@@ -198,6 +208,7 @@ impl Run {
         let open = self.calls.iter().filter(|call| !call.is_done());
         let tasks = self.watch.tasks.iter();
         Progress {
+            definition: self.spec.definition.arn.clone(),
             calls: open.cloned().collect(),
             tasks: tasks.map(|known| (known.task.arn.clone(), known.lost, known.replaced)).collect(),
         }

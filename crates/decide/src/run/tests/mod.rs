@@ -164,7 +164,9 @@ fn another_process_goes_on_where_this_one_ended() {
     let in_flight = run.ask(s(1));
     let carried = serde_json::to_string(&run.progress()).unwrap();
     assert!(carried.len() < 300, "it is little: {carried}");
-    let mut next = Run::resume(spec, serde_json::from_str(&carried).unwrap(), s(100));
+    let progress: Progress = serde_json::from_str(&carried).unwrap();
+    assert_eq!(progress.definition(), spec.definition.arn, "the revision stays the one it was begun with");
+    let mut next = Run::resume(spec, progress, s(100));
     let asks = next.ask(s(100));
     assert_eq!(runs(&asks), runs(&in_flight), "what was in flight is sent again as it was");
     assert!(asks.contains(&Ask::Describe(vec![arn("a"), arn("b")])));
