@@ -111,6 +111,9 @@ enum Why {
     Broken(Ended, Error),
 }
 
+/// How long the stop of half a run waits for the answer that says what is missing.
+const LOOK_FIRST: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Clone)]
 struct Stop {
     why: Why,
@@ -272,7 +275,7 @@ impl Run {
             }
             asks.push(Ask::Describe(describe));
         }
-        asks.extend(self.stops());
+        asks.extend(self.stops(now));
         asks.extend(reads.into_iter().map(|read| Ask::ReadLog {
             log: Some(read.log),
             stream: read.stream,
@@ -286,8 +289,10 @@ impl Run {
     #[must_use]
     pub fn wake(&self) -> Option<Duration> {
         let calls = self.calls.iter().filter_map(Call::due_at);
-        let stop = self.stop.as_ref().filter(|_| !self.all_stopped());
-        let stop = stop.map(|stop| stop.at.saturating_add(self.spec.stop_patience));
+        let stop = self.stop.as_ref().filter(|_| !self.all_stopped()).map(|stop| {
+            let waits = self.looks_first() && stop.sent.is_empty() && self.watch.running().next().is_some();
+            stop.at.saturating_add(if waits { LOOK_FIRST } else { self.spec.stop_patience })
+        });
         let deadline = if self.stop.is_none() { self.deadline() } else { None };
         calls.chain(self.watch.wake()).chain(stop).chain(deadline).chain(self.tail.wake()).min()
     }
@@ -424,9 +429,18 @@ impl Run {
         self.deadline().map_or(wait, |deadline| wait.min(deadline))
     }
 
+    /// Whether what is missing on the instances is not known yet. Tasks that stop would give it back before it is seen.
+    fn looks_first(&self) -> bool {
+        self.nearest == Nearest::Asked || self.wants_nearest()
+    }
+
     /// The tasks that are still to be told to stop.
-    fn stops(&mut self) -> Vec<Ask> {
+    fn stops(&mut self, now: Duration) -> Vec<Ask> {
+        let looks_first = self.looks_first();
         let Some(stop) = &mut self.stop else { return Vec::new() };
+        if looks_first && now.saturating_sub(stop.at) < LOOK_FIRST {
+            return Vec::new();
+        }
         let reason = judge::stop_reason(&stop.why, &self.spec);
         let arns = self.watch.running().map(|task| task.arn.clone());
         let new: Vec<String> = arns.filter(|arn| !stop.sent.contains(arn)).collect();

@@ -100,6 +100,30 @@ fn the_nearest_fit_is_looked_up_and_named() {
 }
 
 #[test]
+fn half_a_run_is_stopped_once_what_is_missing_is_known() {
+    let refused = || {
+        let mut run = Run::new(spec(2), ms(0));
+        run.ask(ms(0));
+        let failure = Failure { arn: Some("i-1".into()), reason: "RESOURCE:MEMORY".into(), detail: None };
+        let started = Started { tasks: vec![task("a", "PENDING")], failures: vec![failure] };
+        run.take(Answer::Started(0, Ok(started)), ms(1));
+        assert_eq!(stops(&run.ask(ms(1))), [], "it would give back what is missing");
+        run
+    };
+    let mut run = refused();
+    run.take(Answer::Instances(Err(Error::new(Kind::Denied, "no"))), ms(2));
+    assert_eq!(stops(&run.ask(ms(2)))[0].0, arn("a"));
+
+    let mut run = refused();
+    while let Some(at) = run.wake().filter(|at| *at < s(5)) {
+        assert_eq!(stops(&run.ask(at)), []);
+        run.take(described(&[task("a", "PENDING")]), at);
+    }
+    assert_eq!(run.wake(), Some(s(5) + ms(1)), "the answer is not waited for for long");
+    assert_eq!(stops(&run.ask(s(5) + ms(1)))[0].0, arn("a"));
+}
+
+#[test]
 fn what_never_fits_is_not_waited_for() {
     let mut run = Run::new(Spec { wait_for_capacity: s(60), ..spec(1) }, ms(0));
     run.ask(ms(0));
