@@ -125,7 +125,8 @@ impl Cloud {
     /// When [`crate::Event::Tick`] is due next.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        let tasks = self.timers.first().map(|(at, _)| *at);
+        tasks.into_iter().chain(self.services_wake()).chain(self.balancing_wake()).min()
     }
 
     /// What the last steps asked for, in order; the caller must carry it out once the changes are stored.

@@ -7,6 +7,7 @@ use longshore_model::Timestamp;
 
 pub mod api;
 pub mod attribute;
+pub mod balancing;
 mod cloud;
 pub mod cluster;
 pub mod definition;
@@ -21,6 +22,7 @@ mod recovery;
 pub mod register;
 mod rows;
 pub mod run;
+pub mod service;
 pub mod setting;
 pub mod tag;
 pub mod task;
@@ -73,6 +75,8 @@ pub fn step(cloud: &mut Cloud, event: Event, now: Timestamp) -> Option<Result<An
         }
         Event::Tick => {
             cloud.tick(now);
+            cloud.tick_balancing(now);
+            cloud.tick_services(now);
             None
         }
     }
