@@ -12,6 +12,7 @@ mod lambda;
 mod logs;
 mod s3;
 mod service;
+mod services;
 mod signed;
 mod task;
 mod task_definition;

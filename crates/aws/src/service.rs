@@ -1,60 +1,20 @@
 //! Describing services.
 
-use longshore_model::network::{CapacityProviderStrategyItem, LaunchType, NetworkConfiguration};
-use longshore_model::placement::{PlacementConstraint, PlacementStrategy};
 use longshore_model::seen::Service;
 use longshore_model::{Error, Kind};
-use serde::Deserialize;
-use serde_json::json;
+use longshore_world::Services;
 
-use crate::{Aws, signed};
-
-/// As much of DescribeServices' answer as we use.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    #[serde(default)]
-    services: Vec<Described>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Described {
-    service_arn: String,
-    status: String,
-    task_definition: String,
-    launch_type: Option<LaunchType>,
-    capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
-    network_configuration: Option<NetworkConfiguration>,
-    platform_version: Option<String>,
-    placement_constraints: Vec<PlacementConstraint>,
-    placement_strategy: Vec<PlacementStrategy>,
-}
+use crate::Aws;
 
 impl Aws {
     /// Describes a service, which was not deleted.
     pub async fn describe_service(&self, cluster: &str, name: &str) -> Result<Service, Error> {
-        let what = format!("describe service `{name}` of cluster `{cluster}`");
-        let input = json!({"cluster": cluster, "services": [name]});
-        let answer = self.ecs_json("DescribeServices", &what, &input).await?;
-        let answer: Answer = serde_json::from_value(answer)
-            .map_err(|error| signed::unreadable(&what).caused_by(error.to_string()))?;
+        let found = self.describe_services(cluster, &[name.to_owned()]).await?;
         // A deleted service is still described for a while, as INACTIVE.
-        let Some(service) = answer.services.into_iter().find(|service| service.status != "INACTIVE") else {
-            return Err(Error::new(Kind::NotFound, format!("cannot {what}: there is no such service"))
-                .with_hint(format!(
-                    "`aws ecs list-services --cluster {cluster}` shows those that there are"
-                )));
-        };
-        Ok(Service {
-            arn: service.service_arn,
-            task_definition: service.task_definition,
-            launch_type: service.launch_type,
-            capacity_provider_strategy: service.capacity_provider_strategy,
-            network_configuration: service.network_configuration,
-            platform_version: service.platform_version,
-            placement_constraints: service.placement_constraints,
-            placement_strategy: service.placement_strategy,
+        found.into_iter().find(|service| service.status != "INACTIVE").ok_or_else(|| {
+            let what = format!("describe service `{name}` of cluster `{cluster}`: there is no such service");
+            Error::new(Kind::NotFound, format!("cannot {what}"))
+                .with_hint(format!("`aws ecs list-services --cluster {cluster}` shows those that there are"))
         })
     }
 }
@@ -77,7 +37,7 @@ mod tests {
         let service = aws.describe_service("web", "api").await.unwrap();
         let [sent] = &replay.sent()[..] else { panic!("one request") };
         assert_eq!(sent.target, "AmazonEC2ContainerServiceV20141113.DescribeServices");
-        assert_eq!(sent.body, r#"{"cluster":"web","services":["api"]}"#);
+        assert_eq!(sent.body, r#"{"cluster":"web","include":["TAGS"],"services":["api"]}"#);
         assert!(sent.authorization.contains("/eu-west-1/ecs/aws4_request"), "{}", sent.authorization);
         assert_eq!(service.task_definition, "arn:aws:ecs:eu-west-1:1:task-definition/api:7");
         assert_eq!(service.launch_type, None);

@@ -84,6 +84,7 @@ impl Ecs for Aws {
             .cluster(&request.cluster)
             .set_started_by(request.started_by.clone())
             .set_family(request.family.clone())
+            .set_service_name(request.service.clone())
             .set_desired_status(status)
             .into_paginator()
             .page_size(PAGE)

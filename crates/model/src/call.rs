@@ -16,6 +16,9 @@ pub const MAX_TASKS_PER_CALL: usize = 10;
 /// ECS describes at most this many tasks in one call.
 pub const MAX_TASKS_PER_DESCRIBE: usize = 100;
 
+/// ECS describes at most this many services in one call.
+pub const MAX_SERVICES_PER_DESCRIBE: usize = 10;
+
 /// The most characters of a `startedBy` that both RunTask (128) and StartTask (36) take.
 pub const MAX_STARTED_BY: usize = 36;
 
@@ -109,6 +112,8 @@ pub struct ListTasks {
     pub started_by: Option<String>,
     /// Tasks of this family...
     pub family: Option<String>,
+    /// ...or of this service...
+    pub service: Option<String>,
     /// ...that are over (else: that are to run).
     pub stopped: bool,
 }

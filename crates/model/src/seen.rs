@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::Timestamp;
-use crate::network::{CapacityProviderStrategyItem, LaunchType, NetworkConfiguration};
-use crate::placement::{PlacementConstraint, PlacementStrategy};
+
+mod service;
+
+pub use self::service::{Deployment, PastDeployment, Service, ServiceEvent};
 
 /// What RunTask or StartTask did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -164,27 +166,6 @@ pub struct Instance {
     pub free_cpu: i64,
     /// MiB that are free.
     pub free_memory: i64,
-}
-
-/// Where the tasks of a service run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Service {
-    /// `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`.
-    pub arn: String,
-    /// The revision that it runs.
-    pub task_definition: String,
-    /// Its launch type, when it has no strategy.
-    pub launch_type: Option<LaunchType>,
-    /// Its capacity provider strategy.
-    pub capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
-    /// Its subnets and security groups.
-    pub network_configuration: Option<NetworkConfiguration>,
-    /// Fargate's platform version.
-    pub platform_version: Option<String>,
-    /// Its placement constraints.
-    pub placement_constraints: Vec<PlacementConstraint>,
-    /// Its placement strategy.
-    pub placement_strategy: Vec<PlacementStrategy>,
 }
 
 /// Where the `awslogs` driver writes the output of one container of one task.

@@ -1,6 +1,10 @@
 //! What we ask of the world: narrow traits with only the calls that we make. The implementation on AWS is the crate
 //! `aws`, the one for simulations is `sim`; `control` knows only these.
 
+mod services;
+
+pub use self::services::Services;
+
 use async_trait::async_trait;
 use longshore_model::call::{ListTasks, RunTask, StartTask};
 use longshore_model::seen::{Described, Instance, LogPage, LogPosition, LogStream, Started, TaskDefinition};

@@ -1,0 +1,146 @@
+//! The part of the way on which ECS works and we look: deployments, and the way back.
+
+use std::time::Duration;
+
+use longshore_model::Error;
+use longshore_model::seen::Service;
+use serde_json::{Map, Value};
+
+use super::{Apply, PATIENCE, State};
+use crate::service::outcome::{Ended, News};
+use crate::service::plan::{Change, undo};
+use crate::service::revision_name;
+use crate::service::rollout::{Progress, Rollout, Stage};
+
+impl Apply {
+    pub(super) fn drained(&mut self, seen: Result<Option<Service>, Error>, now: Duration) -> State {
+        match seen {
+            Ok(seen) if seen.as_ref().is_none_or(|service| service.status == "INACTIVE") => {
+                self.live = None;
+                if self.way.before.is_empty() { self.change(now) } else { State::Before(0) }
+            }
+            Ok(_) if self.is_late(now) => {
+                let explanation = "the deleted service of the same name is still draining".to_owned();
+                self.end(Ended::TimedOut, explanation, None)
+            }
+            Ok(_) => State::Draining,
+            Err(error) => self.troubled(State::Draining, error, now),
+        }
+    }
+
+    pub(super) fn watched(&mut self, mut rollout: Rollout, seen: Result<Option<Service>, Error>, now: Duration) -> State {
+        let service = match seen {
+            Ok(service) => service,
+            Err(error) => return self.troubled(State::Watching(rollout), error, now),
+        };
+        self.trouble_since = None;
+        if let Some(service) = &service {
+            self.news.extend(rollout.events(service).into_iter().map(News::Event));
+        }
+        let stage = rollout.look(service.as_ref(), now);
+        let crashed = self.failing.iter().filter(|failing| failing.started).count();
+        match stage {
+            Stage::Going(progress) if rollout.is_crash_loop(crashed, progress.desired) => {
+                self.progress = Some(progress);
+                self.fail(Ended::DeploymentFailed, format!("{crashed} of its tasks started and ended again"))
+            }
+            Stage::Going(progress) | Stage::GoingBack(progress) if self.is_late(now) => {
+                let Progress { running, desired, .. } = progress;
+                let explanation = format!("not stable in time: {running} of {desired} tasks run");
+                let next = format!("`longshore status {0}` shows how it goes, `longshore rollback {0}` goes back", self.name);
+                self.end_with_failing(Ended::TimedOut, explanation, Some(next))
+            }
+            Stage::Going(progress) | Stage::GoingBack(progress) => {
+                self.progress = Some(progress);
+                State::Watching(rollout)
+            }
+            Stage::Stable(progress) => {
+                self.progress = Some(progress);
+                self.next_after(0)
+            }
+            Stage::RolledBack { reason, to } => {
+                let explanation = format!("the deployment failed ({reason}), and ECS rolled back to {to}");
+                self.end_with_failing(Ended::RolledBack, explanation, None)
+            }
+            Stage::Failed(reason) => self.fail(Ended::DeploymentFailed, format!("the deployment failed: {reason}")),
+            Stage::Superseded(by) => {
+                let explanation = format!("another deployment came in between: {by}");
+                self.end(Ended::Superseded, explanation, None)
+            }
+            Stage::Gone => {
+                let explanation = "the service was deleted meanwhile".to_owned();
+                self.end(Ended::Superseded, explanation, None)
+            }
+        }
+    }
+
+    /// Something went wrong with the new revision: back to what was before, where there is something.
+    pub(super) fn fail(&mut self, ended: Ended, reason: String) -> State {
+        let can_go_back = self.live.is_some() && !self.back().is_empty();
+        if self.way.no_rollback || !can_go_back {
+            let next = self.live.is_some().then(|| format!("`longshore rollback {}` goes back", self.name));
+            let explanation = match self.live {
+                Some(_) => reason,
+                None => format!("{reason}; there is no earlier revision to go back to"),
+            };
+            return self.end_with_failing(ended, explanation, next);
+        }
+        self.news.push(News::Say(format!("{reason}; rolling back")));
+        self.reason = reason;
+        State::GoingBack
+    }
+
+    pub(super) fn went_back(&mut self, end: Result<Service, Error>, now: Duration) -> State {
+        match end {
+            Ok(service) => {
+                self.began = now;
+                State::WatchingBack(Rollout::of(&service, None, now))
+            }
+            Err(error) => {
+                let explanation = format!("{}, and it could not be rolled back: {error}", self.reason);
+                self.end(Ended::DeploymentFailed, explanation, None)
+            }
+        }
+    }
+
+    pub(super) fn watched_back(&mut self, mut rollout: Rollout, seen: Result<Option<Service>, Error>, now: Duration) -> State {
+        let service = match seen {
+            Ok(service) => service,
+            Err(error) => return self.troubled(State::WatchingBack(rollout), error, now),
+        };
+        self.trouble_since = None;
+        if let Some(service) = &service {
+            self.news.extend(rollout.events(service).into_iter().map(News::Event));
+        }
+        let to = self.live.as_ref().map(|live| revision_name(&live.task_definition).to_owned()).unwrap_or_default();
+        let (end, what) = match rollout.look(service.as_ref(), now) {
+            Stage::Stable(_) => (Ended::RolledBack, format!("it was rolled back to {to}")),
+            Stage::Going(progress) | Stage::GoingBack(progress) if !self.is_late(now) => {
+                self.progress = Some(progress);
+                return State::WatchingBack(rollout);
+            }
+            _ => (Ended::DeploymentFailed, format!("the way back to {to} is not over")),
+        };
+        let explanation = format!("{}; {what}", self.reason);
+        self.end_with_failing(end, explanation, None)
+    }
+
+    /// ECS could not be asked.
+    fn troubled(&mut self, state: State, error: Error, now: Duration) -> State {
+        let since = *self.trouble_since.get_or_insert(now);
+        if error.is_passing() && now.saturating_sub(since) < PATIENCE {
+            return state;
+        }
+        let explanation = format!("{error}; the service may go on by itself");
+        let next = error.hint().map(ToOwned::to_owned);
+        self.end(Ended::Unknown, explanation, next)
+    }
+
+    /// The members that were changed, as they were before.
+    pub(super) fn back(&self) -> Map<String, Value> {
+        match (&self.plan.change, &self.live) {
+            (Change::Update { input, .. }, Some(live)) => undo(input, live),
+            _ => Map::new(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests are beside this file.

@@ -1,0 +1,32 @@
+//! Services: what a file says and what runs, what is to be done about it, and how a deployment goes.
+
+mod apply;
+mod gate;
+mod normal;
+mod outcome;
+mod plan;
+mod rollout;
+mod shape;
+
+pub use self::apply::{Apply, Ask, Did, Way};
+pub use self::gate::{Gate, gate_spec, gate_started_by};
+pub use self::normal::side_by_side;
+pub use self::outcome::{Ended, Failing, News, Outcome};
+pub use self::plan::{Change, Plan, PlanError, Revision, Wish, mark, plan, revision};
+pub use self::rollout::{Progress, Rollout, Stage};
+pub use self::shape::{MEMBERS, create_input};
+
+/// The keys of the tags that only we set begin like this.
+pub const OUR_TAGS: &str = "longshore:";
+
+/// The tag that says to which project a service or a revision belongs: what lacks it, is not ours.
+pub const PROJECT_TAG: &str = "longshore:project";
+
+/// The tag that says which revision has passed the gates after its deployment.
+pub const PASSED_TAG: &str = "longshore:passed";
+
+/// `family:revision` of a task definition's ARN, or the name as it is.
+#[must_use]
+pub fn revision_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

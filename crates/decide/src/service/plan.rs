@@ -1,0 +1,293 @@
+//! What is to be done so that a service is as its file says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use longshore_model::seen::Service;
+use longshore_model::tag::Tag;
+use serde_json::{Map, Value, json};
+
+use super::normal::side_by_side;
+use super::shape::{MEMBERS, create_input, is_empty};
+use super::{OUR_TAGS, PROJECT_TAG, revision_name};
+use crate::task_definition;
+
+/// Members that a service keeps for its whole life.
+const FOR_LIFE: [&str; 3] = ["schedulingStrategy", "launchType", "role"];
+
+/// Members that UpdateService does not take.
+const NOT_UPDATED: [&str; 7] =
+    ["cluster", "serviceName", "clientToken", "tags", "schedulingStrategy", "launchType", "role"];
+
+/// What a service is wanted to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// As CreateService takes it. Without `taskDefinition` it runs the family of the unit.
+    pub service: Map<String, Value>,
+    /// The family of its own file, if it has one.
+    pub family: Option<String>,
+}
+
+/// Which revision of a family is used.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Revision {
+    /// This one: it says what the file says, or there is no file.
+    Known(String),
+    /// A new one.
+    New(Map<String, Value>),
+}
+
+/// What is to be done about a service.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// CreateService. Its `taskDefinition` is a name; a family stands for the revision that is registered first.
+    Create(Map<String, Value>),
+    /// UpdateService and tags, as far as they differ.
+    Update {
+        /// Empty when only tags differ.
+        input: Map<String, Value>,
+        /// To be set.
+        tag: Vec<Tag>,
+        /// Keys to be taken off.
+        untag: Vec<String>,
+    },
+}
+
+/// What is to be done, and the two documents that differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What to do.
+    pub change: Change,
+    /// The family whose new revision it needs, if it does.
+    pub needs: Option<String>,
+    /// What the file says, in the form in which it is compared.
+    pub wanted: Map<String, Value>,
+    /// What runs, likewise; empty when there is no such service.
+    pub live: Map<String, Value>,
+}
+
+/// Why a file cannot be made true.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// ECS has no call for it.
+    #[error("ECS cannot change `{member}` of service `{service}` ({live} now, {wanted} in the file)")]
+    ForLife {
+        /// Whose.
+        service: String,
+        /// Which.
+        member: String,
+        /// What it is.
+        live: String,
+        /// What it should be.
+        wanted: String,
+    },
+    /// It names a family that is neither in a file nor registered.
+    #[error("service `{service}` runs task definition `{name}`, which is not registered and has no file")]
+    NoDefinition {
+        /// Whose.
+        service: String,
+        /// Which.
+        name: String,
+    },
+}
+
+/// Marks a document as ours: with the tag of the project, over its own tags.
+#[must_use]
+pub fn mark(mut document: Map<String, Value>, project: &str) -> Map<String, Value> {
+    let tags = document.entry("tags").or_insert_with(|| json!([]));
+    if let Value::Array(tags) = tags {
+        tags.retain(|tag| tag["key"] != PROJECT_TAG);
+        tags.push(json!({"key": PROJECT_TAG, "value": project}));
+    }
+    document
+}
+
+/// Which revision a file stands for: the latest one of its family, when that says the same. `latest` is as
+/// DescribeTaskDefinition answers, with tags.
+#[must_use]
+pub fn revision(file: &Map<String, Value>, latest: Option<&Value>) -> Revision {
+    let ours = |document: &Value| {
+        let mut document = document.clone();
+        if let Some(Value::Array(tags)) = document.get_mut("tags") {
+            tags.retain(|tag| !tag["key"].as_str().is_some_and(|key| key.starts_with(OUR_TAGS)));
+        }
+        document
+    };
+    let known = latest.filter(|latest| {
+        task_definition::same(&ours(&Value::Object(file.clone())), &ours(latest))
+    });
+    match known.and_then(|known| known["taskDefinition"]["taskDefinitionArn"].as_str()) {
+        Some(arn) => Revision::Known(arn.to_owned()),
+        None => Revision::New(file.clone()),
+    }
+}
+
+/// What is to be done about a service of a project. `live` is what was seen of it, unless it is gone. `revisions` has
+/// those of all families that are known, by family.
+///
+/// # Errors
+///
+/// When ECS has no call for the change, or the revision is unknown.
+pub fn plan(
+    wish: &Wish,
+    live: Option<&Service>,
+    revisions: &BTreeMap<String, Revision>,
+    project: &str,
+) -> Result<Plan, PlanError> {
+    let name = wish.service.get("serviceName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut wanted = mark(wish.service.clone(), project);
+    let needs = resolve(&mut wanted, wish.family.as_deref(), revisions, &name)?;
+    let Some(live) = live.filter(|live| live.status != "INACTIVE") else {
+        if wanted.get("schedulingStrategy").is_none_or(|word| word == "REPLICA") {
+            wanted.entry("desiredCount").or_insert_with(|| json!(1));
+        }
+        let (shown, _) = side_by_side(&wanted, &Map::new());
+        return Ok(Plan { change: Change::Create(wanted), needs, wanted: shown, live: Map::new() });
+    };
+    let document = create_input(&Value::Object(live.document.clone())).unwrap_or_default();
+    let (ours, theirs) = side_by_side(&wanted, &document);
+    let differs = |member: &&str| ours.get(*member) != theirs.get(*member);
+    if let Some(member) = FOR_LIFE.iter().find(|member| differs(member) && !becomes_strategy(member, &ours)) {
+        let shown = |side: &Map<String, Value>| side.get(*member).map_or("nothing".into(), ToString::to_string);
+        return Err(PlanError::ForLife {
+            service: name,
+            member: (*member).to_owned(),
+            live: shown(&theirs),
+            wanted: shown(&ours),
+        });
+    }
+    let changed: Vec<&str> = MEMBERS.into_iter().filter(|it| !NOT_UPDATED.contains(it)).filter(differs).collect();
+    let mut input = Map::new();
+    for member in &changed {
+        input.insert((*member).to_owned(), new_value(member, &wanted, &ours, &theirs));
+    }
+    if changed.contains(&"capacityProviderStrategy") {
+        // UpdateService (API reference): the strategy changes only with a new deployment.
+        input.insert("forceNewDeployment".to_owned(), json!(true));
+    }
+    if !input.is_empty() {
+        input.insert("service".to_owned(), json!(name));
+        input.extend(wanted.get("cluster").map(|cluster| ("cluster".to_owned(), cluster.clone())));
+    }
+    let (tag, untag) = tags(&wanted, &document);
+    let change = if input.is_empty() && tag.is_empty() && untag.is_empty() {
+        Change::None
+    } else {
+        Change::Update { input, tag, untag }
+    };
+    Ok(Plan { change, needs, wanted: ours, live: theirs })
+}
+
+/// Whether a service only leaves its launch type for a strategy, which ECS allows.
+fn becomes_strategy(member: &str, ours: &Map<String, Value>) -> bool {
+    member == "launchType" && ours.contains_key("capacityProviderStrategy")
+}
+
+/// Puts the exact revision in, or the family's name where that is to be registered first. Gives that family.
+fn resolve(
+    wanted: &mut Map<String, Value>,
+    own: Option<&str>,
+    revisions: &BTreeMap<String, Revision>,
+    service: &str,
+) -> Result<Option<String>, PlanError> {
+    let given = wanted.get("taskDefinition").and_then(Value::as_str).or(own).map(ToOwned::to_owned);
+    let missing = |name: &str| PlanError::NoDefinition { service: service.to_owned(), name: name.to_owned() };
+    let Some(given) = given else { return Err(missing("(none)")) };
+    if revision_name(&given).contains(':') {
+        wanted.insert("taskDefinition".to_owned(), json!(given));
+        return Ok(None);
+    }
+    let family = revision_name(&given).to_owned();
+    match revisions.get(&family) {
+        Some(Revision::Known(arn)) => {
+            wanted.insert("taskDefinition".to_owned(), json!(arn));
+            Ok(None)
+        }
+        Some(Revision::New(_)) => {
+            wanted.insert("taskDefinition".to_owned(), json!(family));
+            Ok(Some(family))
+        }
+        None => Err(missing(&family)),
+    }
+}
+
+/// What UpdateService is sent for a member that differs.
+fn new_value(
+    member: &str,
+    wanted: &Map<String, Value>,
+    ours: &Map<String, Value>,
+    theirs: &Map<String, Value>,
+) -> Value {
+    let given = wanted.get(member).filter(|value| !value.is_null()).cloned();
+    match member {
+        "deploymentConfiguration" => deployment(given.unwrap_or_else(|| json!({})), &ours[member], theirs),
+        "serviceConnectConfiguration" => given.unwrap_or_else(|| json!({"enabled": false})),
+        // The default, where there is one; else nothing of it.
+        _ => given.or_else(|| ours.get(member).cloned()).unwrap_or_else(|| json!([])),
+    }
+}
+
+/// The input of UpdateService that takes another one back: the same members, as they were before. Empty when the service
+/// had no task definition to go back to.
+pub(crate) fn undo(input: &Map<String, Value>, before: &Service) -> Map<String, Value> {
+    let document = create_input(&Value::Object(before.document.clone())).unwrap_or_default();
+    let (now, then) = (side_by_side(input, &document).0, side_by_side(&document, &document).0);
+    let mut back = Map::new();
+    for (member, value) in input {
+        let value = match member.as_str() {
+            "service" | "cluster" | "forceNewDeployment" => value.clone(),
+            member if !then.contains_key(member) && !document.contains_key(member) => match member {
+                "serviceConnectConfiguration" => json!({"enabled": false}),
+                _ => json!([]),
+            },
+            member => new_value(member, &document, &then, &now),
+        };
+        back.insert(member.clone(), value);
+    }
+    back
+}
+
+/// A deployment configuration that leaves nothing to what was before.
+fn deployment(mut given: Value, ours: &Value, theirs: &Map<String, Value>) -> Value {
+    if let Value::Object(members) = &mut given {
+        let always = ["minimumHealthyPercent", "maximumPercent", "deploymentCircuitBreaker"];
+        for member in always {
+            if let Some(value) = ours.get(member) {
+                members.insert(member.to_owned(), value.clone());
+            }
+        }
+        let theirs = theirs.get("deploymentConfiguration");
+        for (member, value) in ours.as_object().into_iter().flatten() {
+            if theirs.and_then(|theirs| theirs.get(member)) != Some(value) {
+                members.entry(member.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        if let Some(Value::Object(alarms)) = members.get_mut("alarms") {
+            // A required member (DeploymentAlarms, API reference).
+            alarms.entry("alarmNames").or_insert_with(|| json!([]));
+        }
+    }
+    given
+}
+
+/// The tags to set, and the keys to take off. AWS's own are nobody's affair.
+fn tags(wanted: &Map<String, Value>, live: &Map<String, Value>) -> (Vec<Tag>, Vec<String>) {
+    let read = |document: &Map<String, Value>| -> BTreeMap<String, String> {
+        let tags = document.get("tags").and_then(Value::as_array);
+        let pairs = tags.into_iter().flatten().filter_map(|tag| {
+            Some((tag["key"].as_str()?.to_owned(), tag["value"].as_str().unwrap_or_default().to_owned()))
+        });
+        pairs.filter(|(key, _)| !key.starts_with("aws:")).collect()
+    };
+    let (wanted, live) = (read(wanted), read(live));
+    let keys: BTreeSet<&String> = wanted.keys().collect();
+    let set = wanted.iter().filter(|(key, value)| live.get(*key) != Some(value));
+    let set = set.map(|(key, value)| Tag { key: key.clone(), value: Some(value.clone()) }).collect();
+    let unset = live.keys().filter(|key| !keys.contains(key) && !key.starts_with(OUR_TAGS)).cloned().collect();
+    (set, unset)
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
