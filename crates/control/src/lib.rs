@@ -5,3 +5,4 @@ mod patience;
 mod poller;
 mod revisions;
 pub mod run;
+pub mod service;

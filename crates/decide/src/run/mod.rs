@@ -5,15 +5,15 @@
 
 mod capacity;
 mod class;
-mod explain;
-mod follow;
+pub(crate) mod explain;
+pub(crate) mod follow;
 mod judge;
 mod news;
 mod outcome;
 mod pace;
 mod placing;
 mod spec;
-mod verdict;
+pub(crate) mod verdict;
 mod watch;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::gate::Gate;
 use super::outcome::{Ended, Failing, News, Outcome};
 use super::plan::{Change, Plan};
 use super::rollout::{Progress, Rollout};
-use super::{PASSED_TAG, revision_name};
+use super::{PASSED_TAG, create_input, revision_name};
 use crate::run;
 
 /// For so long, a service that cannot be described is asked for again.
@@ -127,7 +127,14 @@ pub struct Apply {
 impl Apply {
     /// Begins. `revision` is the ARN of what the service is to run; the plan names it.
     #[must_use]
-    pub fn new(name: String, plan: Plan, revision: String, live: Option<Service>, way: Way, now: Duration) -> Self {
+    pub fn new(
+        name: String,
+        plan: Plan,
+        revision: String,
+        live: Option<Service>,
+        way: Way,
+        now: Duration,
+    ) -> Self {
         let live = live.filter(|live| live.status != "INACTIVE");
         let mut apply = Self {
             arn: live.as_ref().map(|live| live.arn.clone()).unwrap_or_default(),
@@ -160,6 +167,19 @@ impl Apply {
         &self.name
     }
 
+    /// What it runs like: the file's document, over what it was before.
+    #[must_use]
+    pub fn document(&self) -> Map<String, Value> {
+        let live = self.live.as_ref().map(|live| Value::Object(live.document.clone()));
+        let mut document = live.as_ref().and_then(create_input).unwrap_or_default();
+        match &self.plan.change {
+            Change::Create(input) | Change::Update { input, .. } => document.extend(input.clone()),
+            Change::None => {}
+        }
+        document.insert("serviceName".to_owned(), Value::String(self.name.clone()));
+        document
+    }
+
     /// How far its deployment is, while it is waited for.
     #[must_use]
     pub const fn progress(&self) -> Option<&Progress> {
@@ -183,7 +203,8 @@ impl Apply {
     /// It is not waited for any longer.
     pub fn interrupt(&mut self, words: &str) {
         let begun = matches!(self.state, State::Watching(_) | State::After(_) | State::WatchingBack(_));
-        let explanation = if begun { format!("left {words}; its deployment goes on") } else { format!("left {words}") };
+        let explanation =
+            if begun { format!("left {words}; its deployment goes on") } else { format!("left {words}") };
         let next = Some("`longshore apply` again goes on from here".to_owned());
         self.over(Ended::Interrupted, explanation, next);
     }
@@ -193,7 +214,9 @@ impl Apply {
     pub fn ask(&self, now: Duration) -> Option<Ask> {
         match &self.state {
             State::Draining => Some(Ask::Look),
-            State::Before(gate) => Some(Ask::Gate(self.way.before.get(*gate)?.clone(), self.revision.clone())),
+            State::Before(gate) => {
+                Some(Ask::Gate(self.way.before.get(*gate)?.clone(), self.revision.clone()))
+            }
             State::After(gate) => Some(Ask::Gate(self.way.after.get(*gate)?.clone(), self.revision.clone())),
             State::Changing => match &self.plan.change {
                 Change::Create(input) => Some(Ask::Create(input.clone())),

@@ -1,6 +1,7 @@
 //! Services: what a file says and what runs, what is to be done about it, and how a deployment goes.
 
 mod apply;
+mod failing;
 mod gate;
 mod normal;
 mod outcome;
@@ -9,6 +10,7 @@ mod rollout;
 mod shape;
 
 pub use self::apply::{Apply, Ask, Did, Way};
+pub use self::failing::{FAILING_LINES, failing, look_again};
 pub use self::gate::{Gate, gate_spec, gate_started_by};
 pub use self::normal::side_by_side;
 pub use self::outcome::{Ended, Failing, News, Outcome};

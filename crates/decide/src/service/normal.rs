@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{OUR_TAGS, revision_name};
 use super::shape::{MEMBERS, is_empty};
+use super::{OUR_TAGS, revision_name};
 
 /// Members that are kept as they are where a file does not speak of them: somebody or something else decides, such as
 /// auto scaling for the count, or the age of the service for the rebalancing.
@@ -89,9 +89,7 @@ fn normalised(input: &Map<String, Value>) -> Map<String, Value> {
             .filter_map(|tag| Some((tag["key"].as_str()?.to_owned(), tag["value"].clone())))
             .filter(|(key, _)| !key.starts_with(OUR_TAGS) && !key.starts_with("aws:"))
             .collect();
-        let tag = |(key, value): (String, Value)| {
-            json!({"key": key, "value": if value.is_null() { json!("") } else { value }})
-        };
+        let tag = |(key, value): (String, Value)| json!({"key": key, "value": if value.is_null() { json!("") } else { value }});
         service.insert("tags".to_owned(), tags.into_iter().map(tag).collect());
     }
     service.retain(|_, value| !is_empty(value));
@@ -203,7 +201,10 @@ mod tests {
         ] {
             assert!(!equal(change(member, value), live.clone()), "{member}");
         }
-        assert!(equal(change("tags", json!([{"key": "longshore:project", "value": "x"}])), live), "our own mark");
+        assert!(
+            equal(change("tags", json!([{"key": "longshore:project", "value": "x"}])), live),
+            "our own mark"
+        );
     }
 
     #[test]
@@ -211,11 +212,16 @@ mod tests {
         let daemon = json!({"schedulingStrategy": "DAEMON", "desiredCount": 4, "launchType": "EC2",
             "deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}});
         assert!(equal(json!({"schedulingStrategy": "DAEMON"}), daemon.clone()));
-        assert!(equal(json!({"schedulingStrategy": "DAEMON", "desiredCount": 1}), daemon), "ECS counts daemons");
+        assert!(
+            equal(json!({"schedulingStrategy": "DAEMON", "desiredCount": 1}), daemon),
+            "ECS counts daemons"
+        );
         let live = json!({"platformVersion": "LATEST",
             "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1, "base": 0}]});
-        assert!(equal(json!({"launchType": "FARGATE", "capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}),
-            live));
+        assert!(equal(
+            json!({"launchType": "FARGATE", "capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}),
+            live
+        ));
         assert!(!equal(json!({"launchType": "FARGATE"}), json!({"launchType": "EC2"})));
     }
 }

@@ -7,7 +7,7 @@ use longshore_model::tag::Tag;
 use serde_json::{Map, Value, json};
 
 use super::normal::side_by_side;
-use super::shape::{MEMBERS, create_input, is_empty};
+use super::shape::{MEMBERS, create_input};
 use super::{OUR_TAGS, PROJECT_TAG, revision_name};
 use crate::task_definition;
 
@@ -114,9 +114,8 @@ pub fn revision(file: &Map<String, Value>, latest: Option<&Value>) -> Revision {
         }
         document
     };
-    let known = latest.filter(|latest| {
-        task_definition::same(&ours(&Value::Object(file.clone())), &ours(latest))
-    });
+    let known =
+        latest.filter(|latest| task_definition::same(&ours(&Value::Object(file.clone())), &ours(latest)));
     match known.and_then(|known| known["taskDefinition"]["taskDefinitionArn"].as_str()) {
         Some(arn) => Revision::Known(arn.to_owned()),
         None => Revision::New(file.clone()),
@@ -149,7 +148,8 @@ pub fn plan(
     let (ours, theirs) = side_by_side(&wanted, &document);
     let differs = |member: &&str| ours.get(*member) != theirs.get(*member);
     if let Some(member) = FOR_LIFE.iter().find(|member| differs(member) && !becomes_strategy(member, &ours)) {
-        let shown = |side: &Map<String, Value>| side.get(*member).map_or("nothing".into(), ToString::to_string);
+        let shown =
+            |side: &Map<String, Value>| side.get(*member).map_or("nothing".into(), ToString::to_string);
         return Err(PlanError::ForLife {
             service: name,
             member: (*member).to_owned(),
@@ -157,7 +157,8 @@ pub fn plan(
             wanted: shown(&ours),
         });
     }
-    let changed: Vec<&str> = MEMBERS.into_iter().filter(|it| !NOT_UPDATED.contains(it)).filter(differs).collect();
+    let changed: Vec<&str> =
+        MEMBERS.into_iter().filter(|it| !NOT_UPDATED.contains(it)).filter(differs).collect();
     let mut input = Map::new();
     for member in &changed {
         input.insert((*member).to_owned(), new_value(member, &wanted, &ours, &theirs));
@@ -284,7 +285,8 @@ fn tags(wanted: &Map<String, Value>, live: &Map<String, Value>) -> (Vec<Tag>, Ve
     let keys: BTreeSet<&String> = wanted.keys().collect();
     let set = wanted.iter().filter(|(key, value)| live.get(*key) != Some(value));
     let set = set.map(|(key, value)| Tag { key: key.clone(), value: Some(value.clone()) }).collect();
-    let unset = live.keys().filter(|key| !keys.contains(key) && !key.starts_with(OUR_TAGS)).cloned().collect();
+    let unset =
+        live.keys().filter(|key| !keys.contains(key) && !key.starts_with(OUR_TAGS)).cloned().collect();
     (set, unset)
 }
 

@@ -127,9 +127,10 @@ impl Rollout {
             Some("FAILED") => self.replaced(service, &reason),
             _ if !is_primary => self.replaced(service, &reason),
             Some("COMPLETED") | None if is_settled(own, service) => Stage::Stable(progress(own, service)),
-            _ if is_lost(own, service) => {
-                Stage::Failed(format!("{} tasks failed, and the service has no circuit breaker", own.failed_tasks))
-            }
+            _ if is_lost(own, service) => Stage::Failed(format!(
+                "{} tasks failed, and the service has no circuit breaker",
+                own.failed_tasks
+            )),
             _ => Stage::Going(progress(own, service)),
         }
     }

@@ -28,7 +28,12 @@ impl Apply {
         }
     }
 
-    pub(super) fn watched(&mut self, mut rollout: Rollout, seen: Result<Option<Service>, Error>, now: Duration) -> State {
+    pub(super) fn watched(
+        &mut self,
+        mut rollout: Rollout,
+        seen: Result<Option<Service>, Error>,
+        now: Duration,
+    ) -> State {
         let service = match seen {
             Ok(service) => service,
             Err(error) => return self.troubled(State::Watching(rollout), error, now),
@@ -47,7 +52,10 @@ impl Apply {
             Stage::Going(progress) | Stage::GoingBack(progress) if self.is_late(now) => {
                 let Progress { running, desired, .. } = progress;
                 let explanation = format!("not stable in time: {running} of {desired} tasks run");
-                let next = format!("`longshore status {0}` shows how it goes, `longshore rollback {0}` goes back", self.name);
+                let next = format!(
+                    "`longshore status {0}` shows how it goes, `longshore rollback {0}` goes back",
+                    self.name
+                );
                 self.end_with_failing(Ended::TimedOut, explanation, Some(next))
             }
             Stage::Going(progress) | Stage::GoingBack(progress) => {
@@ -62,7 +70,9 @@ impl Apply {
                 let explanation = format!("the deployment failed ({reason}), and ECS rolled back to {to}");
                 self.end_with_failing(Ended::RolledBack, explanation, None)
             }
-            Stage::Failed(reason) => self.fail(Ended::DeploymentFailed, format!("the deployment failed: {reason}")),
+            Stage::Failed(reason) => {
+                self.fail(Ended::DeploymentFailed, format!("the deployment failed: {reason}"))
+            }
             Stage::Superseded(by) => {
                 let explanation = format!("another deployment came in between: {by}");
                 self.end(Ended::Superseded, explanation, None)
@@ -103,7 +113,12 @@ impl Apply {
         }
     }
 
-    pub(super) fn watched_back(&mut self, mut rollout: Rollout, seen: Result<Option<Service>, Error>, now: Duration) -> State {
+    pub(super) fn watched_back(
+        &mut self,
+        mut rollout: Rollout,
+        seen: Result<Option<Service>, Error>,
+        now: Duration,
+    ) -> State {
         let service = match seen {
             Ok(service) => service,
             Err(error) => return self.troubled(State::WatchingBack(rollout), error, now),
@@ -112,7 +127,11 @@ impl Apply {
         if let Some(service) = &service {
             self.news.extend(rollout.events(service).into_iter().map(News::Event));
         }
-        let to = self.live.as_ref().map(|live| revision_name(&live.task_definition).to_owned()).unwrap_or_default();
+        let to = self
+            .live
+            .as_ref()
+            .map(|live| revision_name(&live.task_definition).to_owned())
+            .unwrap_or_default();
         let (end, what) = match rollout.look(service.as_ref(), now) {
             Stage::Stable(_) => (Ended::RolledBack, format!("it was rolled back to {to}")),
             Stage::Going(progress) | Stage::GoingBack(progress) if !self.is_late(now) => {
