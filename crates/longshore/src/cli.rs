@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{cfn, completions, engine, env, example, lambda, man, run, up};
+use crate::commands::{
+    apply, cfn, completions, diff, engine, env, example, lambda, man, restart, rollback, run, scale, status,
+    up,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -10,6 +13,7 @@ Examples:
   longshore run migrate                     the latest revision of a family
   longshore run task.json -- ./job --once   a file, with another command
   longshore run --help                      all that `run` can do
+  longshore apply deploy                    services as their files in deploy/ say
 
 Region, credentials and endpoint come from where every AWS tool takes them:
 AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, SSO, roles.
@@ -28,6 +32,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Up(up::Arguments),
     Run(Box<run::Arguments>),
+    Apply(apply::Arguments),
+    Diff(diff::Arguments),
+    Status(status::Arguments),
+    Rollback(rollback::Arguments),
+    Scale(scale::Arguments),
+    Restart(restart::Arguments),
     Cfn(cfn::Arguments),
     Engine(engine::Arguments),
     Env(env::Arguments),

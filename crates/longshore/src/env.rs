@@ -14,6 +14,15 @@ pub(crate) fn user() -> Option<String> {
     text("USER").or_else(|| text("LOGNAME"))
 }
 
+/// `user@host`, as far as they are known.
+pub(crate) fn who() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    match user() {
+        Some(user) => format!("{user}@{host}"),
+        None => host,
+    }
+}
+
 /// A variable that the user names, to be handed to a container.
 pub(crate) fn named(name: &str) -> Result<String> {
     let Some(value) = std::env::var_os(name) else {

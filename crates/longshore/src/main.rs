@@ -1,11 +1,13 @@
 //! The binary `longshore`: reads the command line, runs one verb, and turns its end into an exit code.
 
+mod apply;
 mod cli;
 mod commands;
 mod config;
 mod env;
 mod error;
 mod example_image;
+mod files;
 mod lambda;
 mod package;
 mod provider;

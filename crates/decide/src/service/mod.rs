@@ -6,6 +6,7 @@ mod gate;
 mod normal;
 mod outcome;
 mod plan;
+mod previous;
 mod rollout;
 mod shape;
 
@@ -15,6 +16,7 @@ pub use self::gate::{Gate, gate_spec, gate_started_by};
 pub use self::normal::side_by_side;
 pub use self::outcome::{Ended, Failing, News, Outcome};
 pub use self::plan::{Change, Plan, PlanError, Revision, Wish, mark, plan, revision};
+pub use self::previous::{previous, successful};
 pub use self::rollout::{Progress, Rollout, Stage};
 pub use self::shape::{MEMBERS, create_input};
 
@@ -31,4 +33,11 @@ pub const PASSED_TAG: &str = "longshore:passed";
 #[must_use]
 pub fn revision_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// The family of a task definition that is named without its revision; `None` for an exact revision.
+#[must_use]
+pub fn family(name: &str) -> Option<String> {
+    let name = revision_name(name);
+    (!name.contains(':') && !name.is_empty()).then(|| name.to_owned())
 }

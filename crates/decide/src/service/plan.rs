@@ -67,6 +67,18 @@ pub struct Plan {
     pub live: Map<String, Value>,
 }
 
+impl Plan {
+    /// A change of a few members of a service that there is, such as its count.
+    #[must_use]
+    pub fn of_members(cluster: &str, service: &str, members: Map<String, Value>) -> Self {
+        let mut input = members;
+        input.insert("cluster".to_owned(), json!(cluster));
+        input.insert("service".to_owned(), json!(service));
+        let change = Change::Update { input, tag: Vec::new(), untag: Vec::new() };
+        Self { change, needs: None, wanted: Map::new(), live: Map::new() }
+    }
+}
+
 /// Why a file cannot be made true.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {

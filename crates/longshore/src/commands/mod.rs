@@ -1,13 +1,19 @@
 //! One file per verb.
 
+pub(crate) mod apply;
 pub(crate) mod cfn;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod engine;
 pub(crate) mod env;
 pub(crate) mod example;
 pub(crate) mod lambda;
 pub(crate) mod man;
+pub(crate) mod restart;
+pub(crate) mod rollback;
 pub(crate) mod run;
+pub(crate) mod scale;
+pub(crate) mod status;
 pub(crate) mod up;
 
 use std::future::Future;
@@ -21,6 +27,12 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
     match command {
         Command::Up(arguments) => block_on(up::execute(arguments)),
         Command::Run(arguments) => block_on(run::execute(*arguments)),
+        Command::Apply(arguments) => block_on(apply::execute(arguments)),
+        Command::Diff(arguments) => block_on(diff::execute(arguments)),
+        Command::Restart(arguments) => block_on(restart::execute(arguments)),
+        Command::Rollback(arguments) => block_on(rollback::execute(arguments)),
+        Command::Scale(arguments) => block_on(scale::execute(arguments)),
+        Command::Status(arguments) => block_on(status::execute(arguments)),
         Command::Cfn(arguments) => block_on(cfn::execute(arguments)),
         Command::Engine(arguments) => block_on(engine::execute(arguments)),
         Command::Env(arguments) => env::execute(arguments),

@@ -4,7 +4,8 @@ pub(crate) mod attach;
 pub(crate) mod definition;
 pub(crate) mod env_file;
 pub(crate) mod file;
-mod interrupt;
+pub(crate) mod interrupt;
+mod live;
 pub(crate) mod overrides;
 pub(crate) mod preview;
 pub(crate) mod registered;
@@ -19,6 +20,7 @@ use longshore_aws::Aws;
 use longshore_control::run::Runner;
 use longshore_decide::run::{Ended, Outcome, Run, Spec, TaskOutcome};
 
+pub(crate) use self::live::Live;
 pub(crate) use self::show::Lines;
 
 use self::interrupt::Interrupts;

@@ -2,17 +2,14 @@
 //!
 //! On a terminal, talk is one live line; elsewhere it is a plain line for each change.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use longshore_decide::run::{News, Run};
 use longshore_model::seen::LogLine;
 
+use super::live::Live;
 use crate::terminal::{self, Style};
-
-/// How often the live line shows the time that passed.
-const LIVE_TICK: Duration = Duration::from_millis(250);
 
 /// Where log lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +24,7 @@ pub(crate) enum Lines {
 pub(crate) struct Show {
     lines: Lines,
     colours: bool,
-    live: Option<ProgressBar>,
+    live: Live,
 }
 
 impl Show {
@@ -36,7 +33,7 @@ impl Show {
             Lines::ToStdout => terminal::colours(&io::stdout()),
             Lines::ToStderr => terminal::colours(&io::stderr()),
         };
-        Self { lines, colours, live: io::stderr().is_terminal().then(live_line) }
+        Self { lines, colours, live: Live::new() }
     }
 
     /// Shows what happens, so long after the beginning.
@@ -70,7 +67,7 @@ impl Show {
         let label =
             label.map(|label| if self.colours { terminal::coloured(label, position) } else { label.into() });
         let text = render(label.as_deref(), lines);
-        self.undisturbed(|| match self.lines {
+        self.live.undisturbed(|| match self.lines {
             Lines::ToStdout => terminal::data(text.as_bytes()),
             Lines::ToStderr => {
                 terminal::talk(text.trim_end_matches('\n'), Style::Plain);
@@ -81,54 +78,36 @@ impl Show {
 
     /// Shows where a task is. Called when it changed.
     fn state(&self, task: &str, last_status: &str, waits: &str, elapsed: Duration) {
-        match &self.live {
-            Some(live) => live.set_message(format!("task {task} {last_status}: {waits}")),
-            None => {
-                terminal::talk(&format!("task {task}: {last_status} ({} s)", elapsed.as_secs()), Style::Plain)
-            }
+        if self.live.is_shown() {
+            self.live.set(format!("task {task} {last_status}: {waits}"));
+        } else {
+            terminal::talk(&format!("task {task}: {last_status} ({} s)", elapsed.as_secs()), Style::Plain);
         }
     }
 
     /// Shows how several tasks are doing. Called when it changed.
     fn states(&self, counted: &str, elapsed: Duration) {
-        match &self.live {
-            Some(live) => live.set_message(counted.to_owned()),
-            None => terminal::talk(&format!("tasks: {counted} ({} s)", elapsed.as_secs()), Style::Plain),
+        if self.live.is_shown() {
+            self.live.set(counted.to_owned());
+        } else {
+            terminal::talk(&format!("tasks: {counted} ({} s)", elapsed.as_secs()), Style::Plain);
         }
     }
 
     /// Says something that stays.
     pub(crate) fn say(&self, line: &str) {
-        self.undisturbed(|| terminal::talk(line, Style::Plain));
+        self.live.say(line);
     }
 
     /// Says something that the user should not miss.
     pub(crate) fn warn(&self, line: &str) {
-        self.undisturbed(|| terminal::talk(&format!("warning: {line}"), Style::Warning));
+        self.live.warn(line);
     }
 
     /// Takes the live line away.
     pub(crate) fn finish(&mut self) {
-        if let Some(live) = self.live.take() {
-            live.finish_and_clear();
-        }
+        self.live.finish();
     }
-
-    fn undisturbed<T>(&self, print: impl FnOnce() -> T) -> T {
-        match &self.live {
-            Some(live) => live.suspend(print),
-            None => print(),
-        }
-    }
-}
-
-fn live_line() -> ProgressBar {
-    let live = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        live.set_style(style);
-    }
-    live.enable_steady_tick(LIVE_TICK);
-    live
 }
 
 /// The name before each line: of the container where there are several, with the task where there are several.

@@ -73,7 +73,7 @@ impl Arguments {
             logs: LogReading::Follow,
             poll_interval: None,
             detach: end.detach,
-            who: format!("longshore run ({})", who()),
+            who: format!("longshore run ({})", env::who()),
         })
     }
 }
@@ -144,13 +144,4 @@ fn random_name() -> Result<String> {
     getrandom::fill(&mut bytes)
         .map_err(|error| Failed::new("the system has no random numbers").caused_by(error))?;
     Ok(hex::encode(bytes))
-}
-
-/// `user@host`, as far as they are known.
-fn who() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    match env::user() {
-        Some(user) => format!("{user}@{host}"),
-        None => host,
-    }
 }

@@ -1,6 +1,10 @@
 //! Drives services to what their files say: does what each of them asks, looks at all that wait with one call, and runs
 //! their gates.
 
+mod observe;
+
+pub use self::observe::{Family, Observed, Planned, Trouble, Wanted};
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -1,0 +1,143 @@
+//! Services and their files: what the verbs around `longshore apply` have in common.
+
+pub(crate) mod difference;
+pub(crate) mod members;
+pub(crate) mod show;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use longshore_aws::{Aws, Settings};
+use longshore_control::service::{Applier, Wanted};
+use longshore_decide::service::{Apply, Gate, Outcome, Way};
+
+use self::show::Show;
+use crate::config::{self, Config};
+use crate::env;
+use crate::files;
+use crate::run::interrupt::Interrupts;
+
+/// How long a deployment is waited for, where nobody says.
+pub(crate) const TIMEOUT: &str = "30m";
+
+/// Where the services are.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Name or ARN of the cluster; without it `cluster` of [apply] in longshore.toml, else `default`
+    #[arg(long)]
+    pub(crate) cluster: Option<String>,
+}
+
+/// Which files, and the values in them.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    #[command(flatten)]
+    pub(crate) files: files::Arguments,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Whose services these are: the tag by which --prune and destroy know them; without it `project` of [apply] in
+    /// longshore.toml
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+}
+
+/// What goes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// A connection to the cluster of the services.
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+    pub(crate) aws: Arc<Aws>,
+    pub(crate) applier: Applier,
+    pub(crate) config: config::Apply,
+}
+
+/// What the files say, and where it is to be so.
+pub(crate) struct Scene {
+    pub(crate) cluster: Cluster,
+    /// `default` where nobody has named it.
+    pub(crate) project: String,
+    pub(crate) wanted: Vec<Wanted>,
+}
+
+impl Cluster {
+    pub(crate) async fn connect(place: &Place, verb: &str) -> Result<Self> {
+        let config = Config::of(std::path::Path::new("."))?.apply;
+        let name =
+            place.cluster.clone().or_else(|| config.cluster.clone()).unwrap_or_else(|| "default".into());
+        let aws = Arc::new(Aws::connect(Settings::default()).await?);
+        let who = format!("longshore {verb} ({})", env::who());
+        let applier = Applier::new(
+            name.clone(),
+            who,
+            Arc::clone(&aws) as _,
+            Arc::clone(&aws) as _,
+            Arc::clone(&aws) as _,
+        );
+        Ok(Self { name, aws, applier, config })
+    }
+}
+
+impl Scene {
+    /// Reads the files and connects. Nothing is changed.
+    pub(crate) async fn open(files: &Files, verb: &str) -> Result<Self> {
+        let cluster = Cluster::connect(&files.place, verb).await?;
+        let project = files.project.clone().or_else(|| cluster.config.project.clone());
+        let wanted = files::read(&files.files, &cluster.config, &cluster.aws).await?;
+        Ok(Self { project: project.unwrap_or_else(|| "default".to_owned()), cluster, wanted })
+    }
+}
+
+/// Drives services to their ends, and says how each ended. Gives the outcomes and the exit code.
+pub(crate) async fn drive(
+    applier: &Applier,
+    applies: &mut [Apply],
+    show: &mut Show,
+) -> Result<(Vec<Outcome>, u8)> {
+    let (interrupts, mut words) = Interrupts::listen()?;
+    let shown = std::sync::Mutex::new(&mut *show);
+    let lock = || shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    applier
+        .drive(applies, &mut words, &mut |service, told| lock().told(service, told), &mut |applies| {
+            lock().look(applies)
+        })
+        .await;
+    show.finish();
+    let outcomes: Vec<Outcome> = applies.iter().filter_map(|apply| apply.outcome().cloned()).collect();
+    for outcome in &outcomes {
+        show.outcome(outcome);
+    }
+    let good = outcomes.iter().all(|outcome| outcome.result.is_good());
+    Ok((outcomes, if good { 0 } else { interrupts.exit_code().unwrap_or(1) }))
+}
+
+/// How a service is brought to what its file says: with the gates of longshore.toml.
+pub(crate) fn way(config: &config::Apply, service: &str, timeout: Duration) -> Way {
+    let gates = |gates: &[config::Gate], when: &str| gates.iter().map(|gate| gate_of(gate, when)).collect();
+    let of_service = config.service.get(service);
+    Way {
+        before: of_service.map(|it| gates(&it.before, "before")).unwrap_or_default(),
+        after: of_service.map(|it| gates(&it.after, "after")).unwrap_or_default(),
+        timeout: Some(timeout),
+        ..Way::default()
+    }
+}
+
+fn gate_of(gate: &config::Gate, when: &str) -> Gate {
+    Gate {
+        name: format!("{when}: {}", gate.command.join(" ")),
+        command: gate.command.clone(),
+        container: gate.container.clone(),
+        environment: gate.environment.clone().into_iter().collect::<BTreeMap<_, _>>(),
+        timeout: gate.timeout.0,
+    }
+}
