@@ -39,7 +39,7 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Lambda(arguments) => block_on(lambda::execute(arguments)),
         Command::Man(arguments) => man::execute(&arguments),
-        Command::Example(arguments) => example::execute(&arguments),
+        Command::Example(arguments) => block_on(example::execute(arguments)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `longshore example`: the example app, which needs nothing but this program.
 
+mod web;
+
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -9,7 +11,9 @@ use crate::terminal;
 
 const EXAMPLES: &str = "\
 Examples:
-  longshore example migrate    what the task definition examples/migrate.json runs";
+  longshore example migrate    what runs before each deployment of examples/harbour
+  longshore example web        its page, on the port in PORT
+  longshore example api        what the page asks, on the port in PORT";
 
 /// The steps that the example migration pretends to do.
 const STEPS: [&str; 4] = [
@@ -31,10 +35,21 @@ pub(crate) struct Arguments {
 enum Part {
     /// Pretends to migrate a database
     Migrate,
+    /// Serves a page
+    Web(web::Arguments),
+    /// Serves what the page asks for
+    Api(web::Arguments),
 }
 
-pub(crate) fn execute(arguments: &Arguments) -> Result<u8> {
-    let Part::Migrate = arguments.part;
+pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
+    match arguments.part {
+        Part::Migrate => migrate(),
+        Part::Web(arguments) => web::serve(arguments, web::page).await,
+        Part::Api(arguments) => web::serve(arguments, web::ships).await,
+    }
+}
+
+fn migrate() -> Result<u8> {
     terminal::data(b"migrating the harbour database\n")?;
     for step in STEPS {
         // Long enough for the eye to see that the lines come one by one.
