@@ -10,7 +10,10 @@ mod error;
 mod http;
 mod lambda;
 mod logs;
+mod outputs;
+mod parameters;
 mod s3;
+mod secrets;
 mod service;
 mod signed;
 mod task;
@@ -21,4 +24,5 @@ mod replay;
 
 pub use connect::{Aws, Settings, StaticCredentials};
 pub use lambda::Function;
+pub use parameters::Parameter;
 pub use s3::Uploaded;

@@ -1,0 +1,3 @@
+//! Services, as `longshore apply` brings them about.
+
+pub mod files;
