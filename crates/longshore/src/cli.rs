@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{cfn, completions, engine, env, example, lambda, man, run, up};
+use crate::commands::{cfn, completions, engine, env, example, lambda, man, render, run, templates, up};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Completions(completions::Arguments),
     Lambda(lambda::Arguments),
     Man(man::Arguments),
+    Render(render::Arguments),
+    Templates(templates::Arguments),
     #[command(hide = true)]
     Example(example::Arguments),
 }

@@ -1,11 +1,13 @@
 //! `longshore.toml`: the one configuration file, in the directory that Longshore is started in.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use longshore_decide::service::files::Rules;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::error::Failed;
 
@@ -17,6 +19,8 @@ pub(crate) const FILE: &str = "longshore.toml";
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "longshore.toml")]
 pub(crate) struct Config {
+    /// The files of services and task definitions.
+    pub(crate) apply: Apply,
     /// The local engine.
     pub(crate) engine: Engine,
 }
@@ -35,6 +39,79 @@ pub(crate) struct Engine {
 pub(crate) struct Process {
     /// What stands for an image's own command, by image (with or without its tag): the process runtime has no images.
     pub(crate) commands: BTreeMap<String, Vec<String>>,
+}
+
+/// The files of services and task definitions.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Apply {
+    /// Goes before the name of a file that has no family and no serviceName of its own.
+    pub(crate) prefix: Option<String>,
+    /// The Terraform state file that templates read with `tfstate("ADDRESS")`.
+    pub(crate) tfstate: Option<PathBuf>,
+    /// Services that a task definition asks for with AUTOCREATE.SERVICE in its text.
+    pub(crate) autocreate: Autocreate,
+}
+
+/// Services without a file.
+#[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Autocreate {
+    /// How many tasks.
+    pub(crate) desired_count: u32,
+    /// Where they run, such as EC2; without it the cluster's default decides.
+    pub(crate) launch_type: Option<String>,
+    /// Rules for their instances.
+    pub(crate) placement_constraints: Vec<Constraint>,
+    /// Preferences among their instances.
+    pub(crate) placement_strategy: Vec<Strategy>,
+}
+
+/// A rule for instances.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Constraint {
+    /// `distinctInstance` or `memberOf`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// For memberOf, in the cluster query language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<String>,
+}
+
+/// A preference among instances.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Strategy {
+    /// `random`, `spread` or `binpack`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What to spread over or to pack by, such as instanceId or memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+impl Default for Autocreate {
+    fn default() -> Self {
+        Self {
+            desired_count: 1,
+            launch_type: None,
+            placement_constraints: Vec::new(),
+            placement_strategy: Vec::new(),
+        }
+    }
+}
+
+impl From<Autocreate> for Rules {
+    fn from(wanted: Autocreate) -> Self {
+        Self {
+            desired_count: wanted.desired_count,
+            launch_type: wanted.launch_type,
+            placement_constraints: wanted.placement_constraints.iter().map(|each| json!(each)).collect(),
+            placement_strategy: wanted.placement_strategy.iter().map(|each| json!(each)).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Config {
@@ -82,6 +159,27 @@ mod tests {
         let config =
             parse("[engine.process.commands]\nnginx = [\"python3\", \"-m\", \"http.server\"]\n").unwrap();
         assert_eq!(config.engine.process.commands["nginx"], ["python3", "-m", "http.server"]);
+    }
+
+    #[test]
+    fn a_service_without_a_file_is_settled_in_the_shapes_of_ecs() {
+        let text = "[apply]\nprefix = \"dev-\"\n[apply.autocreate]\ndesired_count = 2\nlaunch_type = \"EC2\"\n\
+                    placement_constraints = [{ type = \"memberOf\", expression = \"attribute:gpu exists\" }]\n\
+                    placement_strategy = [{ type = \"random\" }, { type = \"spread\", field = \"instanceId\" }]\n";
+        let apply = parse(text).unwrap().apply;
+        assert_eq!(apply.prefix.as_deref(), Some("dev-"));
+        let expected = Rules {
+            prefix: String::new(),
+            desired_count: 2,
+            launch_type: Some("EC2".to_owned()),
+            placement_constraints: vec![json!({"type": "memberOf", "expression": "attribute:gpu exists"})],
+            placement_strategy: vec![
+                json!({"type": "random"}),
+                json!({"type": "spread", "field": "instanceId"}),
+            ],
+        };
+        assert_eq!(Rules::from(apply.autocreate), expected);
+        assert_eq!(Rules::from(Autocreate::default()), Rules::default());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod config;
 mod env;
 mod error;
 mod example_image;
+mod files;
 mod lambda;
 mod package;
 mod provider;

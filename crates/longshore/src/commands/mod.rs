@@ -7,7 +7,9 @@ pub(crate) mod env;
 pub(crate) mod example;
 pub(crate) mod lambda;
 pub(crate) mod man;
+pub(crate) mod render;
 pub(crate) mod run;
+pub(crate) mod templates;
 pub(crate) mod up;
 
 use std::future::Future;
@@ -27,6 +29,8 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Lambda(arguments) => block_on(lambda::execute(arguments)),
         Command::Man(arguments) => man::execute(&arguments),
+        Command::Render(arguments) => block_on(render::execute(arguments)),
+        Command::Templates(arguments) => templates::execute(&arguments),
         Command::Example(arguments) => example::execute(&arguments),
     }
 }
