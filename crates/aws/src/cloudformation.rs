@@ -24,14 +24,8 @@ const VERSION: &str = "2010-05-15";
 impl CloudFormation for Aws {
     async fn stack_status(&self, stack_id: &str) -> Result<String, Error> {
         let what = format!("describe stack `{stack_id}`");
-        let form = format!(
-            "Action=DescribeStacks&Version={VERSION}&StackName={}",
-            signed::percent_encoded(stack_id)
-        );
-        let headers = [("content-type", "application/x-www-form-urlencoded")];
-        let request = signed::request(&what, "POST", "/", &headers, form.into_bytes())?;
-        let answer = self.call(CLOUDFORMATION, "DescribeStacks", &what, request).await?;
-        signed::xml_text(&answer.body, "StackStatus").ok_or_else(|| signed::unreadable(&what))
+        let answer = self.cloudformation("DescribeStacks", &what, &[("StackName", stack_id)]).await?;
+        signed::xml_text(&answer, "StackStatus").ok_or_else(|| signed::unreadable(&what))
     }
 
     /// The `content-type` is sent and empty: CloudFormation signs these addresses for an empty one.
@@ -54,6 +48,24 @@ impl CloudFormation for Aws {
             Ok(_) => Ok(()),
             Err(error) => Err(explained(error::of_call(what, &host, error))),
         }
+    }
+}
+
+impl Aws {
+    /// Calls an operation, and gives back its answer in XML.
+    pub(crate) async fn cloudformation(
+        &self,
+        operation: &'static str,
+        what: &str,
+        members: &[(&str, &str)],
+    ) -> Result<String, Error> {
+        let mut form = format!("Action={operation}&Version={VERSION}");
+        for (name, value) in members {
+            form = format!("{form}&{name}={}", signed::percent_encoded(value));
+        }
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let request = signed::request(what, "POST", "/", &headers, form.into_bytes())?;
+        self.call(CLOUDFORMATION, operation, what, request).await.map(|answer| answer.body)
     }
 }
 

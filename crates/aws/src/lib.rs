@@ -10,7 +10,10 @@ mod error;
 mod http;
 mod lambda;
 mod logs;
+mod outputs;
+mod parameters;
 mod s3;
+mod secrets;
 mod service;
 mod services;
 mod signed;
@@ -22,4 +25,5 @@ mod replay;
 
 pub use connect::{Aws, Settings, StaticCredentials};
 pub use lambda::Function;
+pub use parameters::Parameter;
 pub use s3::Uploaded;

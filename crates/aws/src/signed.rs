@@ -146,10 +146,22 @@ impl Aws {
         what: &str,
         input: &Value,
     ) -> Result<Value, Error> {
-        let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+        self.json(ECS, "AmazonEC2ContainerServiceV20141113", operation, what, input).await
+    }
+
+    /// Calls an operation of a service that speaks awsJson1.1 under this name.
+    pub(crate) async fn json(
+        &self,
+        service: Service,
+        protocol_name: &str,
+        operation: &'static str,
+        what: &str,
+        input: &Value,
+    ) -> Result<Value, Error> {
+        let target = format!("{protocol_name}.{operation}");
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
         let request = request(what, "POST", "/", &headers, input.to_string().into_bytes())?;
-        let answer = self.call(ECS, operation, what, request).await?;
+        let answer = self.call(service, operation, what, request).await?;
         serde_json::from_str(&answer.body).map_err(|error| unreadable(what).caused_by(error.to_string()))
     }
 }

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    apply, cfn, completions, diff, engine, env, example, lambda, man, restart, rollback, run, scale, status,
-    up,
+    apply, cfn, completions, diff, engine, env, example, lambda, man, render, restart, rollback, run, scale,
+    status, templates, up,
 };
 
 const EXAMPLES: &str = "\
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Completions(completions::Arguments),
     Lambda(lambda::Arguments),
     Man(man::Arguments),
+    Render(render::Arguments),
+    Templates(templates::Arguments),
     #[command(hide = true)]
     Example(example::Arguments),
 }

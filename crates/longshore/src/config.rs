@@ -1,15 +1,17 @@
 //! `longshore.toml`: the one configuration file, in the directory that Longshore is started in.
 
+mod apply;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::error::Failed;
-use crate::run::words;
+
+pub(crate) use self::apply::{Apply, Gate};
 
 /// The file's name.
 pub(crate) const FILE: &str = "longshore.toml";
@@ -19,69 +21,10 @@ pub(crate) const FILE: &str = "longshore.toml";
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "longshore.toml")]
 pub(crate) struct Config {
+    /// The files of services and task definitions.
+    pub(crate) apply: Apply,
     /// The local engine.
     pub(crate) engine: Engine,
-    /// Services and their files.
-    pub(crate) apply: Apply,
-}
-
-/// Services and their files.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Apply {
-    /// The cluster of the services, where the command line does not name one.
-    pub(crate) cluster: Option<String>,
-    /// Whose services these are: the tag by which `--prune` and `destroy` know them.
-    pub(crate) project: Option<String>,
-    /// What `drift` does not mind: members of a service or a task definition, with dots between the levels, such as
-    /// `desiredCount` or `deploymentConfiguration.alarms`.
-    pub(crate) ignore: Vec<String>,
-    /// More about a service, by its name.
-    pub(crate) service: BTreeMap<String, Service>,
-}
-
-/// What belongs to a service beside its file.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Service {
-    /// Tasks that must do well before a new revision is deployed, in this order.
-    pub(crate) before: Vec<Gate>,
-    /// Tasks that must do well after it was, in this order; else it is rolled back.
-    pub(crate) after: Vec<Gate>,
-}
-
-/// A task of the service's own revision that must do well.
-#[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Gate {
-    /// What runs instead of the container's own command.
-    pub(crate) command: Vec<String>,
-    /// Which container that is for; without it the first essential one.
-    pub(crate) container: Option<String>,
-    /// More environment variables for it.
-    #[serde(default)]
-    pub(crate) environment: BTreeMap<String, String>,
-    /// It is stopped, and has failed, after this time, such as `10m`; without it 30 minutes.
-    #[serde(default)]
-    pub(crate) timeout: GateTimeout,
-}
-
-/// A duration, as people write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "String")]
-pub(crate) struct GateTimeout(pub(crate) Duration);
-
-impl Default for GateTimeout {
-    fn default() -> Self {
-        Self(Duration::from_secs(30 * 60))
-    }
-}
-
-impl<'de> Deserialize<'de> for GateTimeout {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        words::timeout(&text).map(Self).map_err(serde::de::Error::custom)
-    }
 }
 
 /// The local engine.

@@ -35,6 +35,15 @@ pub(crate) fn named(name: &str) -> Result<String> {
         .map_err(|_| Failed::usage(format!("environment variable `{name}` is not UTF-8")).into())
 }
 
+/// A variable that a template names. One that is not UTF-8 cannot be put into a text, and counts as not set.
+pub(crate) fn of_template(name: &str) -> Option<String> {
+    // A name that no variable can have.
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return None;
+    }
+    std::env::var_os(name)?.into_string().ok()
+}
+
 fn text(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty())
 }

@@ -57,7 +57,7 @@ pub(crate) fn print(error: &anyhow::Error) -> u8 {
     exit
 }
 
-fn render(error: &anyhow::Error) -> (Vec<String>, u8) {
+pub(crate) fn render(error: &anyhow::Error) -> (Vec<String>, u8) {
     let mut lines = Vec::new();
     let (mut hint, mut exit) = (None, None);
     for cause in error.chain() {

@@ -6,6 +6,7 @@
 pub mod arn;
 pub mod call;
 pub mod container_definition;
+pub mod create_service;
 pub mod error;
 pub mod instance;
 pub mod network;

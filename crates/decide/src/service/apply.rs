@@ -8,11 +8,12 @@ use longshore_model::seen::Service;
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value};
 
+use super::files::create_input;
 use super::gate::Gate;
 use super::outcome::{Ended, Failing, News, Outcome};
 use super::plan::{Change, Plan};
 use super::rollout::{Progress, Rollout};
-use super::{PASSED_TAG, create_input, revision_name};
+use super::{PASSED_TAG, revision_name};
 use crate::run;
 
 /// For so long, a service that cannot be described is asked for again.

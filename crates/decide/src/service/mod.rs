@@ -2,6 +2,7 @@
 
 mod apply;
 mod failing;
+pub mod files;
 mod gate;
 mod normal;
 mod outcome;
@@ -18,7 +19,7 @@ pub use self::outcome::{Ended, Failing, News, Outcome};
 pub use self::plan::{Change, Plan, PlanError, Revision, Wish, mark, plan, revision};
 pub use self::previous::{previous, successful};
 pub use self::rollout::{Progress, Rollout, Stage};
-pub use self::shape::{MEMBERS, create_input};
+pub use self::shape::MEMBERS;
 
 /// The keys of the tags that only we set begin like this.
 pub const OUR_TAGS: &str = "longshore:";

@@ -6,8 +6,9 @@ use longshore_model::seen::Service;
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value, json};
 
+use super::files::create_input;
 use super::normal::side_by_side;
-use super::shape::{MEMBERS, create_input};
+use super::shape::MEMBERS;
 use super::{OUR_TAGS, PROJECT_TAG, revision_name};
 use crate::task_definition;
 

@@ -1,6 +1,6 @@
-//! A service's documents: what CreateService takes, what DescribeServices answers, and the one made from the other.
+//! The members of a service's document.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// The members of CreateService that say what a service is. `clientToken` says which call it is.
 pub const MEMBERS: [&str; 28] = [
@@ -34,70 +34,6 @@ pub const MEMBERS: [&str; 28] = [
     "clientToken",
 ];
 
-/// Members that DescribeServices shows with each deployment and not with the service.
-const OF_DEPLOYMENT: [&str; 3] =
-    ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
-
-/// Members of DescribeServices that CreateService does not take.
-const DESCRIBED_ONLY: [&str; 16] = [
-    "serviceArn",
-    "clusterArn",
-    "status",
-    "runningCount",
-    "pendingCount",
-    "deployments",
-    "taskSets",
-    "events",
-    "createdAt",
-    "createdBy",
-    "roleArn",
-    "platformFamily",
-    "resourceManagementType",
-    "currentServiceDeployment",
-    "currentServiceRevisions",
-    "failures",
-];
-
-/// The input of CreateService that a document describes: it is that already, or a service as DescribeServices shows it,
-/// with or without `services` or `service` around it. `None` when it is neither.
-#[must_use]
-pub fn create_input(document: &Value) -> Option<Map<String, Value>> {
-    let document = match (document.get("services"), document.get("service")) {
-        (Some(Value::Array(services)), _) => match services.as_slice() {
-            [only] => only,
-            _ => return None,
-        },
-        (_, Some(service @ Value::Object(_))) => service,
-        _ => document,
-    };
-    let mut input = document.as_object()?.clone();
-    let primary = input.get("deployments").and_then(Value::as_array).and_then(|deployments| {
-        deployments.iter().find(|deployment| deployment["status"] == "PRIMARY").cloned()
-    });
-    if let Some(primary) = primary {
-        for member in OF_DEPLOYMENT {
-            if let Some(value) = primary.get(member).filter(|value| !is_empty(value)) {
-                input.entry(member).or_insert_with(|| value.clone());
-            }
-        }
-    }
-    if let Some(Value::Array(tags)) = input.get_mut("tags") {
-        tags.retain(|tag| !tag["key"].as_str().is_some_and(|key| key.starts_with("aws:")));
-    }
-    // The role that ECS itself uses may not be given.
-    let own_role = |arn: &str| !arn.contains("/aws-service-role/");
-    let role = input.get("roleArn").and_then(Value::as_str).filter(|arn| own_role(arn)).map(|arn| json!(arn));
-    input.retain(|member, value| !DESCRIBED_ONLY.contains(&member.as_str()) && !value.is_null());
-    if let Some(role) = role {
-        input.entry("role").or_insert(role);
-    }
-    // As some descriptions show a service that has a strategy.
-    if input.get("launchType").and_then(Value::as_str) == Some("") {
-        input.remove("launchType");
-    }
-    Some(input)
-}
-
 /// Whether a value says no more than that there is none.
 pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
@@ -105,34 +41,5 @@ pub(crate) fn is_empty(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_description_is_read_as_what_was_created() {
-        let described = json!({"serviceName": "web", "serviceArn": "a", "status": "ACTIVE", "events": [],
-            "desiredCount": 2, "launchType": "", "roleArn": "arn:aws:iam::1:role/aws-service-role/ecs/x",
-            "tags": [{"key": "aws:cloudformation:stack-name"}, {"key": "a", "value": "b"}], "memberOfTomorrow": 1,
-            "deployments": [{"status": "ACTIVE", "volumeConfigurations": [{"name": "old"}]},
-                {"status": "PRIMARY", "volumeConfigurations": [], "serviceConnectConfiguration": {"enabled": true}}]});
-        let expected = json!({"serviceName": "web", "desiredCount": 2, "tags": [{"key": "a", "value": "b"}],
-            "memberOfTomorrow": 1, "serviceConnectConfiguration": {"enabled": true}});
-        for document in [
-            described.clone(),
-            json!({"services": [described], "failures": []}),
-            json!({"service": described}),
-            expected.clone(),
-        ] {
-            assert_eq!(create_input(&document).map(Value::Object).as_ref(), Some(&expected));
-        }
-        let role = json!({"serviceName": "web", "roleArn": "arn:aws:iam::1:role/mine"});
-        assert_eq!(create_input(&role).unwrap()["role"], "arn:aws:iam::1:role/mine");
-        for neither in [json!([]), json!({"services": []}), json!({"services": [{}, {}]}), json!(null)] {
-            assert_eq!(create_input(&neither), None, "{neither}");
-        }
     }
 }

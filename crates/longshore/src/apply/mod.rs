@@ -5,6 +5,7 @@ pub(crate) mod members;
 pub(crate) mod show;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,16 @@ use clap::{Args, ValueEnum};
 use longshore_aws::{Aws, Settings};
 use longshore_control::service::{Applier, Wanted};
 use longshore_decide::service::{Apply, Gate, Outcome, Way};
+use serde_json::Value;
 
 use self::show::Show;
 use crate::config::{self, Config};
 use crate::env;
-use crate::files;
+use crate::files::arguments::FileArguments;
+use crate::files::source::Amazon;
+use crate::files::{self, Unit};
 use crate::run::interrupt::Interrupts;
+use crate::terminal::{self, Style};
 
 /// How long a deployment is waited for, where nobody says.
 pub(crate) const TIMEOUT: &str = "30m";
@@ -35,7 +40,7 @@ pub(crate) struct Place {
 #[derive(Debug, Args)]
 pub(crate) struct Files {
     #[command(flatten)]
-    pub(crate) files: files::Arguments,
+    pub(crate) files: FileArguments,
     #[command(flatten)]
     pub(crate) place: Place,
     /// Whose services these are: the tag by which --prune and destroy know them; without it `project` of [apply] in
@@ -71,7 +76,7 @@ pub(crate) struct Scene {
 
 impl Cluster {
     pub(crate) async fn connect(place: &Place, verb: &str) -> Result<Self> {
-        let config = Config::of(std::path::Path::new("."))?.apply;
+        let config = Config::of(Path::new("."))?.apply;
         let name =
             place.cluster.clone().or_else(|| config.cluster.clone()).unwrap_or_else(|| "default".into());
         let aws = Arc::new(Aws::connect(Settings::default()).await?);
@@ -90,11 +95,24 @@ impl Cluster {
 impl Scene {
     /// Reads the files and connects. Nothing is changed.
     pub(crate) async fn open(files: &Files, verb: &str) -> Result<Self> {
+        let options = files.files.options(Config::of(Path::new("."))?)?;
+        let units = files::read(&files.files.directory, options, Amazon::default()).await?;
         let cluster = Cluster::connect(&files.place, verb).await?;
         let project = files.project.clone().or_else(|| cluster.config.project.clone());
-        let wanted = files::read(&files.files, &cluster.config, &cluster.aws).await?;
+        let wanted = units.into_iter().map(wanted).collect();
         Ok(Self { project: project.unwrap_or_else(|| "default".to_owned()), cluster, wanted })
     }
+}
+
+fn wanted(unit: Unit) -> Wanted {
+    for warning in &unit.warnings {
+        terminal::talk(&format!("warning: {warning}"), Style::Warning);
+    }
+    let object = |document: Option<Value>| match document {
+        Some(Value::Object(document)) => Some(document),
+        _ => None,
+    };
+    Wanted { name: unit.name, task_definition: object(unit.task_definition), service: object(unit.service) }
 }
 
 /// Drives services to their ends, and says how each ended. Gives the outcomes and the exit code.

@@ -9,11 +9,13 @@ pub(crate) mod env;
 pub(crate) mod example;
 pub(crate) mod lambda;
 pub(crate) mod man;
+pub(crate) mod render;
 pub(crate) mod restart;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod scale;
 pub(crate) mod status;
+pub(crate) mod templates;
 pub(crate) mod up;
 
 use std::future::Future;
@@ -40,6 +42,8 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Lambda(arguments) => block_on(lambda::execute(arguments)),
         Command::Man(arguments) => man::execute(&arguments),
         Command::Example(arguments) => block_on(example::execute(arguments)),
+        Command::Render(arguments) => block_on(render::execute(arguments)),
+        Command::Templates(arguments) => templates::execute(&arguments),
     }
 }
 

@@ -68,7 +68,7 @@ impl Definition {
         let containers = containers(&input);
         let mut known = input.clone();
         known.remove("tags");
-        let warnings = file::unlike::<TaskSpec>(known);
+        let warnings = file::unlike::<TaskSpec>(known).sentences();
         Ok(Self { family, containers, warnings, input: Value::Object(input) })
     }
 

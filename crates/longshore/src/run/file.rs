@@ -15,45 +15,106 @@ pub(crate) fn text(path: &Path, what: &str) -> Result<String, Failed> {
         .map_err(|error| Failed::usage(format!("cannot read {what}")).caused_by(error))
 }
 
-/// The JSON or YAML in a file. `name` decides between the two, and is for error messages.
-pub(crate) fn document(name: &str, text: &str) -> Result<Value, Failed> {
-    let cannot = |error: anyhow::Error| Failed::new(format!("cannot read `{name}`")).caused_by(error);
-    // Without the lines around the error.
-    let yaml = |text| {
-        serde_saphyr::from_str::<Value>(text).map_err(|error| anyhow::anyhow!("{}", error.without_snippet()))
-    };
-    if name.ends_with(".yaml") || name.ends_with(".yml") {
-        return yaml(text).map_err(cannot);
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Yaml,
+}
+
+impl Format {
+    /// As the file's name has it; other names are JSON's.
+    pub(crate) fn of(name: &str) -> Self {
+        if name.ends_with(".yaml") || name.ends_with(".yml") { Self::Yaml } else { Self::Json }
     }
-    serde_json::from_str(text).map_err(|error| {
-        let failed = cannot(error.into());
-        if yaml(text).is_ok_and(|value| value.is_object()) {
-            failed.with_hint("this is YAML, not JSON (which has no comments): name the file .yaml")
-        } else {
-            failed
-        }
+}
+
+/// Where a text is not what it was to be, and why. Nothing of the text is in it.
+#[derive(Debug)]
+pub(crate) struct Misread {
+    /// From 1.
+    pub(crate) line: usize,
+    /// From 1: bytes in JSON, characters in YAML.
+    pub(crate) column: usize,
+    pub(crate) why: String,
+    /// Whether it is YAML, and JSON was expected.
+    pub(crate) is_yaml: bool,
+}
+
+/// The value that a text describes.
+pub(crate) fn parse(format: Format, text: &str) -> Result<Value, Misread> {
+    if format == Format::Yaml {
+        return yaml(text);
+    }
+    serde_json::from_str(text).map_err(|error: serde_json::Error| {
+        let (line, column) = (error.line(), error.column());
+        let why = without_place(&error.to_string(), &format!(" at line {line} column {column}"));
+        Misread { line, column, why, is_yaml: yaml(text).is_ok_and(|value| value.is_object()) }
     })
 }
 
-/// What is unlike one of ECS's shapes, in words: members that ECS did not have when this version was made, and values of
-/// another type.
-pub(crate) fn unlike<Shape: DeserializeOwned>(members: Map<String, Value>) -> Vec<String> {
-    let mut unknown = Vec::new();
-    let mut found = Vec::new();
+fn yaml(text: &str) -> Result<Value, Misread> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        // Without the lines around the error.
+        let error = error.without_snippet();
+        let place = error.location().map_or((1, 1), |place| (place.line(), place.column()));
+        let why = without_place(&error.to_string(), &format!(" at line {}, column {}", place.0, place.1));
+        let number = |place| usize::try_from(place).unwrap_or(usize::MAX);
+        Misread { line: number(place.0), column: number(place.1), why, is_yaml: false }
+    })
+}
+
+fn without_place(said: &str, place: &str) -> String {
+    said.strip_suffix(place).unwrap_or(said).to_owned()
+}
+
+/// What to do about YAML where JSON was expected.
+pub(crate) const IS_YAML: &str = "this is YAML, not JSON (which has no comments): name the file .yaml";
+
+/// The JSON or YAML in a file. `name` decides between the two, and is for error messages.
+pub(crate) fn document(name: &str, text: &str) -> Result<Value, Failed> {
+    parse(Format::of(name), text).map_err(|Misread { line, column, why, is_yaml }| {
+        let failed = Failed::new(format!("cannot read `{name}`"))
+            .caused_by(anyhow::anyhow!("{why} at line {line} column {column}"));
+        if is_yaml { failed.with_hint(IS_YAML) } else { failed }
+    })
+}
+
+/// What is unlike one of ECS's shapes.
+#[derive(Debug, Default)]
+pub(crate) struct Unlike {
+    /// Members that ECS did not have when this version was made, such as `containerDefinitions.0.memroy`.
+    pub(crate) unknown: Vec<String>,
+    /// The first value of another type, and the type that ECS has.
+    other_type: Option<(String, String)>,
+}
+
+impl Unlike {
+    /// The same in words.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let names: Vec<String> = self.unknown.iter().map(|name| format!("`{name}`")).collect();
+        let unknown = (!names.is_empty())
+            .then(|| format!("unknown to this version, sent to ECS all the same: {}", names.join(", ")));
+        let other_type = self.other_type.as_ref();
+        let other_type = other_type
+            .map(|(path, expected)| format!("`{path}` may be refused by ECS, which expects {expected}"));
+        unknown.into_iter().chain(other_type).collect()
+    }
+}
+
+/// Compares with one of ECS's shapes.
+pub(crate) fn unlike<Shape: DeserializeOwned>(members: Map<String, Value>) -> Unlike {
+    let mut found = Unlike::default();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(Value::Object(members), &mut track);
     let read: Result<Shape, _> = serde_ignored::deserialize(tracked, |path| {
-        unknown.push(path.to_string().replace(".?", ""));
+        found.unknown.push(path.to_string().replace(".?", ""));
     });
-    if !unknown.is_empty() {
-        let names: Vec<String> = unknown.iter().map(|name| format!("`{name}`")).collect();
-        found.push(format!("unknown to this version, sent to ECS all the same: {}", names.join(", ")));
-    }
     if let Err(error) = read {
         let error = error.to_string();
         // What comes before it is the value.
         let why = error.rsplit_once("expected ").map_or("another type than ECS's", |(_, expected)| expected);
-        found.push(format!("`{}` may be refused by ECS, which expects {why}", track.path()));
+        found.other_type = Some((track.path().to_string(), why.to_owned()));
     }
     found
 }
@@ -92,12 +153,12 @@ mod tests {
         let members = json!({"cpu": "256", "newMember": "hush", "containerOverrides": [
             {"name": "app", "environment": [{"name": "PIN", "value": 12_345_678}]}]});
         assert_eq!(
-            unlike::<TaskOverride>(members.as_object().unwrap().clone()),
+            unlike::<TaskOverride>(members.as_object().unwrap().clone()).sentences(),
             ["`containerOverrides[0].environment[0].value` may be refused by ECS, which expects a string",]
         );
         let members = json!({"newMember": "hush"});
         assert_eq!(
-            unlike::<TaskOverride>(members.as_object().unwrap().clone()),
+            unlike::<TaskOverride>(members.as_object().unwrap().clone()).sentences(),
             ["unknown to this version, sent to ECS all the same: `newMember`"]
         );
     }

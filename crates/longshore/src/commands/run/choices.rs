@@ -115,7 +115,7 @@ impl What {
                 )
                 .into());
         };
-        for warning in file::unlike::<TaskOverride>(overrides.clone()) {
+        for warning in file::unlike::<TaskOverride>(overrides.clone()).sentences() {
             terminal::talk(&format!("warning: {name}: {warning}"), Style::Warning);
         }
         Ok(overrides)

@@ -1,0 +1,162 @@
+//! Values, and the words for what is wrong with a template.
+
+use longshore_aws::Parameter;
+
+use super::*;
+
+fn environment_of_tests(name: &str) -> Option<String> {
+    match name {
+        "IMAGE" => Some("web:7".to_owned()),
+        "QUOTED" => Some("say \"hush\"\nplease".to_owned()),
+        _ => None,
+    }
+}
+
+fn answer(question: Question) -> Result<Answer, CallError> {
+    let parameter = |value: Option<&str>, name: &str| {
+        let arn = format!("arn:aws:ssm:eu-west-1:1:parameter{name}");
+        Ok(Answer::Parameter(Parameter { arn, value: value.map(ToOwned::to_owned) }))
+    };
+    let table = |pairs: &[(&str, &str)]| {
+        Ok(Answer::Values(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()))
+    };
+    match question {
+        Question::Parameter(name) if name == "/secret" => parameter(None, &name),
+        Question::Parameter(name) if name == "/nothing" => {
+            Err(CallError::new(Kind::NotFound, "cannot read parameter `/nothing`").with_hint("look"))
+        }
+        Question::Parameter(name) => parameter(Some("a,b"), &name),
+        Question::Secret(name) => Ok(Answer::Arn(format!("arn:secret:{name}-x1y2z3"))),
+        Question::Outputs(stack) if stack == "net" => table(&[("Vpc", "vpc-1"), ("Zone", "z-1")]),
+        Question::Outputs(_) => table(&[]),
+        Question::Exports => table(&[("net-vpc", "vpc-2")]),
+    }
+}
+
+fn values(state: Option<PathBuf>) -> Arc<Values> {
+    let variables = BTreeMap::from([("tag".to_owned(), "v1".to_owned())]);
+    Arc::new(Values::new(environment_of_tests, variables, state, Box::new(answer)))
+}
+
+fn rendered(text: &str) -> String {
+    render("web.taskdef", text, &values(None)).unwrap()
+}
+
+/// The message, its causes, and the hint.
+fn refused(text: &str) -> String {
+    let failed = render("web.taskdef", text, &values(None)).unwrap_err();
+    let (lines, _) = crate::error::render(&failed.into());
+    lines.join("\n")
+}
+
+#[test]
+fn values_come_from_everywhere() {
+    let cases = [
+        ("{{ env.IMAGE }}", "web:7"),
+        ("{{ env[\"IMAGE\"] }}", "web:7"),
+        ("{{ env.NOTHING | default(\"web:0\") }}", "web:0"),
+        ("{% if env.NOTHING is defined %}a{% else %}b{% endif %}", "b"),
+        ("{{ var.tag }}", "v1"),
+        ("{{ var.tag | upper }}", "V1"),
+        ("{{ ssm(\"/subnets\") }}", "a,b"),
+        ("{{ ssm(\"/subnets\").split(\",\") | json }}", "[\"a\",\"b\"]"),
+        ("{{ ssm_arn(\"/secret\") }}", "arn:aws:ssm:eu-west-1:1:parameter/secret"),
+        ("{{ secret_arn(\"prod/db\") }}:password::", "arn:secret:prod/db-x1y2z3:password::"),
+        ("{{ output(\"net\", \"Vpc\") }}", "vpc-1"),
+        ("{{ export(\"net-vpc\") }}", "vpc-2"),
+        ("{{ env.QUOTED | json }}", r#""say \"hush\"\nplease""#),
+        ("{{ 80 | json }} {{ true | json }} {{ [1, \"a\"] | json }}", "80 true [1,\"a\"]"),
+        ("{{ \"x\" if var.tag == \"v2\" }}", ""),
+        ("{% for x in [1, 2] %}{{ x }};{% endfor %}", "1;2;"),
+        ("{% raw %}{{.Name}}{% endraw %} {{ \"{{\" }}.ID}}", "{{.Name}} {{.ID}}"),
+        ("<b>&</b> {{ \"<&>\" }}\n", "<b>&</b> <&>\n"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(rendered(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_state_file_is_read_when_it_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("terraform.tfstate");
+    let state = r#"{"version": 4, "outputs": {"ids": {"value": ["a", "b"]}}, "resources": [{"mode": "managed",
+        "type": "aws_lb", "name": "web", "instances": [{"attributes": {"arn": "arn:lb", "port": 80}}]}]}"#;
+    fs_err::write(&path, state).unwrap();
+    let of = |path: &PathBuf, text: &str| render("web.taskdef", text, &values(Some(path.clone())));
+    let text = "{{ tfstate(\"aws_lb.web.arn\") }} {{ tfstate('aws_lb.web.port') }} {{ tfstate(\"output.ids\") | json }}";
+    assert_eq!(of(&path, text).unwrap(), "arn:lb 80 [\"a\",\"b\"]");
+    let lost = of(&path, "{{ tfstate(\"aws_lb.api.arn\") }}").unwrap_err();
+    assert!(lost.to_string().starts_with("web.taskdef:1:4: there is no such resource"), "{lost}");
+    let nowhere = directory.path().join("nowhere");
+    assert_eq!(of(&nowhere, "{{ var.tag }}").unwrap(), "v1", "nobody asked for it");
+    let missing = of(&nowhere, "{{ tfstate(\"a.b.c\") }}").unwrap_err().to_string();
+    assert!(missing.contains("cannot read the Terraform state: failed to open file"), "{missing}");
+    fs_err::write(&nowhere, "hush: {").unwrap();
+    let wrong = of(&nowhere, "{{ tfstate(\"a.b.c\") }}").unwrap_err().to_string();
+    assert!(wrong.contains("is not JSON: expected value at line 1") && !wrong.contains("hush"), "{wrong}");
+    assert!(refused("{{ tfstate(\"a.b.c\") }}").contains("--tfstate FILE"));
+}
+
+#[test]
+fn what_is_undefined_has_a_place_and_a_next_step() {
+    insta::assert_snapshot!(refused("{\n  \"image\": \"{{ env.TAG }}\",\n"), @"");
+    insta::assert_snapshot!(refused("a: {{ var.image | upper }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ env.TAG | json }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ ssm(env.TAG) }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ \"x\" ~ env.TAG }}"), @"");
+    insta::assert_snapshot!(refused("a: {% if env.TAG %}1{% endif %}"), @"");
+    insta::assert_snapshot!(refused("a: {{ IMAGE }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ IMAGE.x }}"), @"");
+}
+
+#[test]
+fn what_is_no_template_is_shown_with_the_way_out() {
+    insta::assert_snapshot!(refused("{\"tag\": \"{{.Name}}\"}"), @"");
+    insta::assert_snapshot!(refused("a: {{ ssm `/name` }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ must_env(\"X\") }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ env.IMAGE | json_escape }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ env.IMAGE"), @"");
+    insta::assert_snapshot!(refused("{% if env.IMAGE %}"), @"");
+    insta::assert_snapshot!(refused("{% include \"x\" %}"), @"");
+    insta::assert_snapshot!(refused("a: {{ ssm() }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ output(\"net\") }}"), @"");
+}
+
+#[test]
+fn what_a_source_does_not_have_is_said_in_its_words() {
+    insta::assert_snapshot!(refused("a: 1\nb: {{ ssm(\"/nothing\") }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ ssm(\"/secret\") }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ output(\"net\", \"Subnet\") }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ output(\"web\", \"Subnet\") }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ export(\"Subnet\") }}"), @"");
+    insta::assert_snapshot!(refused("a: {{ tfstate(\"aws_lb.web.arn\") }}"), @"");
+}
+
+#[test]
+fn what_has_no_text_is_not_written() {
+    insta::assert_snapshot!(refused("a: {{ var.tag.split(\"v\") }}"), @"");
+    for text in ["{{ env }}", "{{ var }}", "{{ none }}", "{{ ssm }}"] {
+        assert!(refused(text).contains("has no text of its own"), "{text}");
+    }
+}
+
+#[test]
+fn no_error_shows_a_value() {
+    for text in
+        ["{{ env.QUOTED + 1 }}", "{{ env.QUOTED | int }}", "{{ -env.QUOTED }}", "{{ env.QUOTED.x.y }}"]
+    {
+        let said = refused(text);
+        assert!(said.contains("env.QUOTED") && !said.contains("hush"), "{said}");
+    }
+    let endless =
+        refused("{% for x in range(100000) %}{% for y in range(100000) %}{{ x }}{% endfor %}{% endfor %}");
+    assert!(endless.contains("does not come to an end"), "{endless}");
+}
+
+#[test]
+fn values_are_marked_for_errors() {
+    let text = "{\"image\": \"{{ env.IMAGE }}\"}";
+    let marked = render_marked("f", text, &values(None)).unwrap();
+    assert_eq!(marked, format!("{{\"image\": \"{OPEN}web:7{CLOSE}\"}}"));
+}
