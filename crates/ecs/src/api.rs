@@ -58,17 +58,19 @@ pub(crate) struct Call<'a> {
     pub(crate) size_bytes: usize,
 }
 
+/// Defines a service's requests and answers by operation, and `Cloud::$method`, which leads one to the other. Where it is
+/// used, `Cloud`, `Call`, `Fault` and serde's derives must be in scope.
 macro_rules! operations {
-    ($($name:ident($request:ty) -> $answer:ty = |$cloud:ident, $input:ident, $call:ident| $handle:expr;)*) => {
+    ($method:ident; $($name:ident($request:ty) -> $answer:ty = |$cloud:ident, $input:ident, $call:ident| $handle:expr;)*) => {
         /// A call, by operation.
         #[derive(Debug, Clone)]
-        #[expect(missing_docs, reason = "the names of ECS's operations")]
+        #[expect(missing_docs, reason = "the names of the service's operations")]
         pub enum Request { $($name($request)),* }
 
         /// The answer to a call, by operation.
         #[derive(Debug, Clone, Serialize)]
         #[serde(untagged)]
-        #[expect(missing_docs, reason = "the names of ECS's operations")]
+        #[expect(missing_docs, reason = "the names of the service's operations")]
         pub enum Answer { $($name($answer)),* }
 
         impl Request {
@@ -88,7 +90,7 @@ macro_rules! operations {
         }
 
         impl Cloud {
-            pub(crate) fn handle(&mut self, request: Request, call: &Call<'_>) -> Result<Answer, Fault> {
+            pub(crate) fn $method(&mut self, request: Request, call: &Call) -> Result<Answer, Fault> {
                 match request {
                     $(Request::$name(input) => {
                         let ($cloud, $input, $call) = (self, input, call);
@@ -100,8 +102,10 @@ macro_rules! operations {
         }
     };
 }
+pub(crate) use operations;
 
 operations! {
+    handle;
     CreateCluster(cluster::CreateCluster) -> cluster::OneCluster = |cloud, input, call| cloud.create_cluster(input);
     DescribeClusters(cluster::DescribeClusters) -> cluster::Clusters =
         |cloud, input, call| Ok(cloud.describe_clusters(&input));

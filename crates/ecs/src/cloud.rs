@@ -7,6 +7,7 @@ use longshore_model::Timestamp;
 use longshore_model::arn::Scope;
 use longshore_model::instance::ContainerInstance;
 
+use crate::balancing::Balancing;
 use crate::cluster::Cluster;
 use crate::definition::Family;
 use crate::instance::Instance;
@@ -29,6 +30,7 @@ pub struct Cloud {
     pub(crate) tasks_of_cluster: BTreeMap<String, BTreeSet<String>>,
     pub(crate) tokens: BTreeMap<(String, String), TokenUse>,
     pub(crate) settings: Settings,
+    pub(crate) balancing: Balancing,
     /// When which task wants to be looked at again.
     pub(crate) timers: BTreeSet<(Timestamp, String)>,
     /// The moment of the last step.
@@ -62,6 +64,8 @@ pub enum Effect {
     TaskChanged(Arc<TaskView>),
     /// Tell the subscribers that a container instance changed.
     InstanceChanged(Box<ContainerInstance>),
+    /// Take in [`Cloud::routing`]: something that load balancers route by is no longer what it was.
+    RoutesChanged,
 }
 
 /// One start of one container of a task.
@@ -92,6 +96,12 @@ pub enum Key {
     Token(String, String),
     /// The account settings.
     Settings,
+    /// A load balancer, by ARN.
+    LoadBalancer(String),
+    /// A target group with its targets, by ARN.
+    TargetGroup(String),
+    /// A listener with its rules, by ARN.
+    Listener(String),
 }
 
 impl Cloud {
@@ -108,6 +118,7 @@ impl Cloud {
             tasks_of_cluster: BTreeMap::new(),
             tokens: BTreeMap::new(),
             settings: Settings::default(),
+            balancing: Balancing::default(),
             timers: BTreeSet::new(),
             latest: Timestamp::default(),
             is_heard: true,
@@ -155,6 +166,13 @@ impl Cloud {
 
     pub(crate) fn emit(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Asks for [`Effect::RoutesChanged`], once for all that a step changes.
+    pub(crate) fn routes_changed(&mut self) {
+        if !self.effects.iter().any(|effect| matches!(effect, Effect::RoutesChanged)) {
+            self.emit(Effect::RoutesChanged);
+        }
     }
 
     pub(crate) fn touch(&mut self, key: Key) {

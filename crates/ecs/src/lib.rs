@@ -36,6 +36,7 @@ pub use recovery::{Launch, LostReason, Surviving};
 pub use rows::{RowError, kind};
 pub use view::TaskView;
 
+use balancing::{HealthChange, Target};
 use fault::Fault;
 
 /// Something that happened.
@@ -54,6 +55,15 @@ pub enum Event {
     Task(String, Report),
     /// Something is known of a container.
     Container(ContainerRef, Report),
+    /// Health checks of targets have come to something.
+    Health(Vec<HealthChange>),
+    /// Nothing is in flight any more to a target that is being deregistered.
+    Drained {
+        /// The target group's ARN.
+        group_arn: String,
+        /// The target.
+        target: Target,
+    },
     /// The time that [`Cloud::next_wake`] named has come.
     Tick,
 }
@@ -73,6 +83,14 @@ pub fn step(cloud: &mut Cloud, event: Event, now: Timestamp) -> Option<Result<An
             cloud.container_report(&of, report, now);
             None
         }
+        Event::Health(changes) => {
+            cloud.health_changed(changes, now);
+            None
+        }
+        Event::Drained { group_arn, target } => {
+            cloud.target_drained(&group_arn, &target, now);
+            None
+        }
         Event::Tick => {
             cloud.tick(now);
             cloud.tick_balancing(now);
@@ -80,4 +98,18 @@ pub fn step(cloud: &mut Cloud, event: Event, now: Timestamp) -> Option<Result<An
             None
         }
     }
+}
+
+/// Calls the API of Elastic Load Balancing, which has answers and faults of its own. What it changes is stored and carried
+/// out as after [`step`].
+///
+/// # Errors
+/// When ELB refuses the call; then nothing was changed.
+pub fn balance(
+    cloud: &mut Cloud,
+    request: balancing::Request,
+    now: Timestamp,
+) -> Result<balancing::Answer, balancing::Fault> {
+    let now = cloud.moment(now);
+    cloud.handle_balancing(request, &balancing::Call { now })
 }

@@ -55,8 +55,15 @@ pub mod kind {
     pub const TOKEN: &str = "client-token";
     /// The account settings.
     pub const SETTINGS: &str = "account-settings";
+    /// A load balancer.
+    pub const LOAD_BALANCER: &str = "load-balancer";
+    /// A target group with its targets.
+    pub const TARGET_GROUP: &str = "target-group";
+    /// A listener with its rules.
+    pub const LISTENER: &str = "listener";
     /// All of them.
-    pub const ALL: [&str; 7] = [CLUSTER, FAMILY, DEFINITION, INSTANCE, TASK, TOKEN, SETTINGS];
+    pub const ALL: [&str; 10] =
+        [CLUSTER, FAMILY, DEFINITION, INSTANCE, TASK, TOKEN, SETTINGS, LOAD_BALANCER, TARGET_GROUP, LISTENER];
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +86,9 @@ impl Key {
             Self::Task(id) => (kind::TASK, id.clone()),
             Self::Token(cluster, token) => (kind::TOKEN, format!("{cluster} {token}")),
             Self::Settings => (kind::SETTINGS, String::new()),
+            Self::LoadBalancer(arn) => (kind::LOAD_BALANCER, arn.clone()),
+            Self::TargetGroup(arn) => (kind::TARGET_GROUP, arn.clone()),
+            Self::Listener(arn) => (kind::LISTENER, arn.clone()),
         }
     }
 }
@@ -101,6 +111,9 @@ impl Cloud {
                 json(&TokenRow { cluster: cluster.clone(), token: token.clone(), token_use })
             }
             Key::Settings => json(&self.settings),
+            Key::LoadBalancer(arn) => json(self.balancing.balancers.get(arn)?),
+            Key::TargetGroup(arn) => json(self.balancing.groups.get(arn)?),
+            Key::Listener(arn) => json(self.balancing.listeners.get(arn)?),
         }
     }
 
@@ -144,6 +157,15 @@ impl Cloud {
                 self.tokens.insert((row.cluster, row.token), row.token_use);
             }
             kind::SETTINGS => self.settings = serde_json::from_str::<Settings>(body)?,
+            kind::LOAD_BALANCER => {
+                self.balancing.balancers.insert(id.to_owned(), serde_json::from_str(body)?);
+            }
+            kind::TARGET_GROUP => {
+                self.balancing.groups.insert(id.to_owned(), serde_json::from_str(body)?);
+            }
+            kind::LISTENER => {
+                self.balancing.listeners.insert(id.to_owned(), serde_json::from_str(body)?);
+            }
             _ => {}
         }
         Ok(())
@@ -152,6 +174,7 @@ impl Cloud {
     /// Ties the restored parts together: tasks to their definitions, instances to their clusters, and what the tasks
     /// hold to the instances.
     pub fn link(&mut self) {
+        self.balancing.link();
         for instance in self.instances.values().filter(|instance| instance.is_registered()) {
             if let Some(cluster) = self.clusters.get_mut(&instance.cluster) {
                 cluster.slots.insert(slot(instance));

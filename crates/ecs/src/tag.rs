@@ -99,7 +99,7 @@ impl Cloud {
                 let family = self.families.get(family)?;
                 family.revisions.get(revision).map(|revision| &revision.tags)
             }
-            Key::Family(_) | Key::Token(..) | Key::Settings => None,
+            _ => None,
         }
     }
 
@@ -113,7 +113,7 @@ impl Cloud {
                 .get_mut(family)
                 .and_then(|family| family.revisions.get_mut(revision))
                 .map(|revision| &mut revision.tags),
-            Key::Family(_) | Key::Token(..) | Key::Settings => None,
+            _ => None,
         };
         if let Some(place) = place {
             *place = tags;

@@ -58,6 +58,8 @@ fn dispatch(engine: &Arc<Engine>, world: &Arc<World>, effect: Effect) {
             engine.publish(|| events::instance_changed(instance, &world.scope, now()));
             return;
         }
+        // Nothing carries requests yet.
+        Effect::RoutesChanged => return,
         Effect::Prepare(task) | Effect::Release(task) => task,
         Effect::Start(of) | Effect::Terminate(of) | Effect::Kill(of) | Effect::Check(of) => &of.task,
     };
@@ -128,7 +130,11 @@ fn begin(jobs: &mut JoinSet<()>, engine: &Arc<Engine>, world: &Arc<World>, effec
         Effect::Kill(of) => {
             jobs.spawn(async move { engine.runtime.kill(&container_key(&world.scope, &of)).await });
         }
-        Effect::Prepare(_) | Effect::Release(_) | Effect::TaskChanged(_) | Effect::InstanceChanged(_) => {}
+        Effect::Prepare(_)
+        | Effect::Release(_)
+        | Effect::TaskChanged(_)
+        | Effect::InstanceChanged(_)
+        | Effect::RoutesChanged => {}
     }
 }
 

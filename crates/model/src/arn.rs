@@ -30,6 +30,13 @@ impl Scope {
         format!("arn:{}:ecs:{}:{}:{resource}", self.partition(), self.region, self.account)
     }
 
+    /// An ARN of Elastic Load Balancing: `resource` is what follows the account, such as `targetgroup/web/0a1b2c`.
+    #[must_use]
+    pub fn elb(&self, resource: impl fmt::Display) -> String {
+        let (partition, region, account) = (self.partition(), &self.region, &self.account);
+        format!("arn:{partition}:elasticloadbalancing:{region}:{account}:{resource}")
+    }
+
     /// The ARN of a cluster.
     #[must_use]
     pub fn cluster(&self, name: &str) -> String {

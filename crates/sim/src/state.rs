@@ -165,7 +165,7 @@ impl State {
                     self.enter(now, Duration::ZERO, Happening::Report(report));
                 }
                 Effect::TaskChanged(view) => self.remember(&view, now),
-                Effect::Release(_) | Effect::InstanceChanged(_) => {}
+                Effect::Release(_) | Effect::InstanceChanged(_) | Effect::RoutesChanged => {}
             }
         }
     }

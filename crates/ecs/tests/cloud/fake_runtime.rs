@@ -41,7 +41,7 @@ impl FakeRuntime {
                 Effect::Terminate(of) => drop(self.signalled.insert(of.clone())),
                 Effect::Kill(of) => drop(self.killed.insert(of.clone())),
                 Effect::Release(task) => self.open.retain(|open| open.task() != task),
-                Effect::TaskChanged(_) | Effect::InstanceChanged(_) => {}
+                Effect::TaskChanged(_) | Effect::InstanceChanged(_) | Effect::RoutesChanged => {}
             }
         }
     }
