@@ -1,0 +1,78 @@
+//! How much a client, a target and the proxy itself may take.
+
+use std::time::Duration;
+
+/// How the proxy is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Threads that carry requests; one for each core is best.
+    pub workers: usize,
+    /// What everybody may take.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { workers, limits: Limits::default() }
+    }
+}
+
+/// The limit of everything that a client or a target controls.
+///
+/// The sizes of heads are those of Application Load Balancers (ELB User Guide, "HTTP header quotas").
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of the request line, and of one header.
+    pub line: usize,
+    /// Bytes of a head, of requests and of answers.
+    pub head: usize,
+    /// Time from the first byte of a head to its last, and for a TLS handshake.
+    pub head_time: Duration,
+    /// Time to connect to a target; twice as long over all targets that are tried.
+    pub connect_time: Duration,
+    /// Connections of clients to one listener. More wait in the kernel's queue.
+    pub connections: usize,
+    /// Idle connections to one target that each worker keeps.
+    pub idle_to_target: usize,
+    /// How long such a connection is kept.
+    pub idle_to_target_time: Duration,
+    /// How long an idle connection of a client stays open for one more request once its listener closes.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line: 16 * 1024,
+            head: 64 * 1024,
+            head_time: Duration::from_secs(30),
+            connect_time: Duration::from_secs(10),
+            connections: 16_384,
+            idle_to_target: 256,
+            idle_to_target_time: Duration::from_secs(60),
+            grace: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Headers of one request or answer.
+pub(crate) const HEADERS_MAX: usize = 128;
+/// Addresses in `X-Forwarded-For` (ELB: more than 30 are answered with 463).
+pub(crate) const FORWARDED_FOR_MAX: usize = 30;
+/// Bytes of what follows a chunked body, and of extensions in one line of it.
+pub(crate) const TRAILERS_MAX: usize = 8 * 1024;
+/// Bytes that wait to be written to one side before the other is read again.
+pub(crate) const BACKLOG_MAX: usize = 64 * 1024;
+/// Bytes that a client may send ahead while its request is under way.
+pub(crate) const AHEAD_MAX: usize = 16 * 1024;
+/// What is read from a client that was refused, so that it sees the answer, and for how long.
+pub(crate) const LINGER_BYTES: usize = 256 * 1024;
+/// See [`LINGER_BYTES`].
+pub(crate) const LINGER_TIME: Duration = Duration::from_secs(2);
+/// Connections that may wait to be accepted.
+pub(crate) const LISTEN_QUEUE: i32 = 4096;
+/// The pause after `accept` failed, for want of descriptors most of all.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often idle connections to targets are looked at.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(2);

@@ -1,0 +1,5 @@
+//! The proxy over loopback, with clients and targets that speak raw bytes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
+
+mod basics;
+mod support;
