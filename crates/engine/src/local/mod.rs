@@ -1,5 +1,9 @@
 //! What `longshore up` finds on a new state: the cluster `default` with two instances made of this machine.
 
+mod balancer;
+
+pub use self::balancer::{LoadBalancer, Made};
+
 use std::sync::Arc;
 
 use longshore_ecs::cluster::CreateCluster;
