@@ -11,7 +11,9 @@ use crate::cloud::{Cloud, Key};
 use crate::cluster::Cluster;
 use crate::definition::Revision;
 use crate::instance::{Instance, slot};
+use crate::provider::Provider;
 use crate::run;
+use crate::service::{Revision as ServiceRevision, Rollout, Service};
 use crate::setting::Settings;
 use crate::task::{ContainerRun, TaskEntry, is_over, no_definition};
 use crate::token::TokenUse;
@@ -55,8 +57,28 @@ pub mod kind {
     pub const TOKEN: &str = "client-token";
     /// The account settings.
     pub const SETTINGS: &str = "account-settings";
+    /// A service.
+    pub const SERVICE: &str = "service";
+    /// A revision of a service.
+    pub const SERVICE_REVISION: &str = "service-revision";
+    /// A service deployment.
+    pub const SERVICE_DEPLOYMENT: &str = "service-deployment";
+    /// A capacity provider.
+    pub const CAPACITY_PROVIDER: &str = "capacity-provider";
     /// All of them.
-    pub const ALL: [&str; 7] = [CLUSTER, FAMILY, DEFINITION, INSTANCE, TASK, TOKEN, SETTINGS];
+    pub const ALL: [&str; 11] = [
+        CLUSTER,
+        FAMILY,
+        DEFINITION,
+        INSTANCE,
+        TASK,
+        TOKEN,
+        SETTINGS,
+        SERVICE,
+        SERVICE_REVISION,
+        SERVICE_DEPLOYMENT,
+        CAPACITY_PROVIDER,
+    ];
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +101,14 @@ impl Key {
             Self::Task(id) => (kind::TASK, id.clone()),
             Self::Token(cluster, token) => (kind::TOKEN, format!("{cluster} {token}")),
             Self::Settings => (kind::SETTINGS, String::new()),
+            Self::Service(cluster, name) => (kind::SERVICE, format!("{cluster}/{name}")),
+            Self::ServiceRevision(cluster, name, number) => {
+                (kind::SERVICE_REVISION, format!("{cluster}/{name}/{number}"))
+            }
+            Self::ServiceDeployment(cluster, name, number) => {
+                (kind::SERVICE_DEPLOYMENT, format!("{cluster}/{name}/{number}"))
+            }
+            Self::CapacityProvider(name) => (kind::CAPACITY_PROVIDER, name.clone()),
         }
     }
 }
@@ -101,6 +131,14 @@ impl Cloud {
                 json(&TokenRow { cluster: cluster.clone(), token: token.clone(), token_use })
             }
             Key::Settings => json(&self.settings),
+            Key::Service(cluster, name) => json(self.services.get(&(cluster.clone(), name.clone()))?),
+            Key::ServiceRevision(cluster, name, number) => {
+                json(self.service_revisions.get(&(cluster.clone(), name.clone(), *number))?)
+            }
+            Key::ServiceDeployment(cluster, name, number) => {
+                json(self.rollouts.get(&(cluster.clone(), name.clone(), *number))?)
+            }
+            Key::CapacityProvider(name) => json(self.providers.get(name)?),
         }
     }
 
@@ -143,6 +181,22 @@ impl Cloud {
                 let row: TokenRow = serde_json::from_str(body)?;
                 self.tokens.insert((row.cluster, row.token), row.token_use);
             }
+            kind::SERVICE => {
+                let service: Service = serde_json::from_str(body)?;
+                self.services.insert(service.key(), service);
+            }
+            kind::SERVICE_REVISION => {
+                let revision: ServiceRevision = serde_json::from_str(body)?;
+                self.service_revisions.extend(place(id).map(|place| (place, revision)));
+            }
+            kind::SERVICE_DEPLOYMENT => {
+                let rollout: Rollout = serde_json::from_str(body)?;
+                self.rollouts.extend(place(id).map(|place| (place, rollout)));
+            }
+            kind::CAPACITY_PROVIDER => {
+                let provider: Provider = serde_json::from_str(body)?;
+                self.providers.insert(provider.name.clone(), provider);
+            }
             kind::SETTINGS => self.settings = serde_json::from_str::<Settings>(body)?,
             _ => {}
         }
@@ -162,6 +216,7 @@ impl Cloud {
             self.link_task(&id);
             self.set_timer(&id);
         }
+        self.link_services();
     }
 
     fn link_task(&mut self, id: &str) {
@@ -186,6 +241,13 @@ impl Cloud {
             self.count_task(&instance, None, status);
         }
     }
+}
+
+/// The parts of `CLUSTER/SERVICE/NUMBER`.
+fn place(id: &str) -> Option<(String, String, u64)> {
+    let mut parts = id.splitn(3, '/');
+    let (cluster, service) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    Some((cluster, service, parts.next()?.parse().ok()?))
 }
 
 /// Whether the task's containers are those of the definition, one for one.
