@@ -72,12 +72,10 @@ fn how_to_define(name: &str) -> String {
 fn in_words(error: &Error, expression: &str, is_backtick: bool) -> (String, Option<&'static str>) {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
-        ErrorKind::SyntaxError | ErrorKind::BadEscape if expression.contains('`') || detail.contains('`') => {
-            (
-                format!("this is no template: {detail}"),
-                Some("names are quoted with \" or ', and functions have parentheses: {{ ssm(\"/name\") }}"),
-            )
-        }
+        ErrorKind::SyntaxError | ErrorKind::BadEscape if is_backtick => (
+            format!("this is no template: {detail}"),
+            Some("names are quoted with \" or ', and functions have parentheses: {{ ssm(\"/name\") }}"),
+        ),
         ErrorKind::SyntaxError | ErrorKind::BadEscape => (
             format!("this is no template: {detail}"),
             Some(

@@ -156,7 +156,7 @@ fn what_is_no_template_is_shown_with_the_way_out() {
     error: web.taskdef:1:12: this is no template: unexpected `.`
       1 | {"tag": "{{.Name}}"}
         |            ^
-    hint: names are quoted with " or ', and functions have parentheses: {{ ssm("/name") }}
+    hint: text that is meant for others, such as Docker's {{.Name}}, goes between {% raw %} and {% endraw %}
     "#);
     insta::assert_snapshot!(refused("a: {{ ssm `/name` }}"), @r#"
     error: web.taskdef:1:11: this is no template: unexpected character
