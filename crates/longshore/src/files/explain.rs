@@ -74,7 +74,9 @@ fn in_words(error: &Error, expression: &str, is_backtick: bool) -> (String, Opti
     match error.kind() {
         ErrorKind::SyntaxError | ErrorKind::BadEscape if is_backtick => (
             format!("this is no template: {detail}"),
-            Some("names are quoted with \" or ', and functions have parentheses: {{ ssm(\"/name\") }}"),
+            Some(
+                "names are quoted with \" or ', and functions have parentheses: {{ ssm(\"/name\") }}, {{ env.NAME }}",
+            ),
         ),
         ErrorKind::SyntaxError | ErrorKind::BadEscape => (
             format!("this is no template: {detail}"),

@@ -211,6 +211,18 @@ fn a_text_that_is_no_json_or_yaml_is_shown_where_it_goes_wrong() {
         | ^
     hint: this is YAML, not JSON (which has no comments): name the file .yaml
     "#);
+    insta::assert_snapshot!(refused(&[("web.service", "{\"desiredCount\": <COUNT>}")]), @r#"
+    error: ecs/web.service:1:18: expected value
+      1 | {"desiredCount": <COUNT>}
+        |                  ^
+    hint: a placeholder is written {{ env.NAME }} or {{ var.NAME }}
+    "#);
+    insta::assert_snapshot!(refused(&[("web.service", "{\"desiredCount\":\n  ${COUNT}}")]), @r#"
+    error: ecs/web.service:2:3: expected value
+      2 |   ${COUNT}}
+        |   ^
+    hint: a placeholder is written {{ env.NAME }} or {{ var.NAME }}
+    "#);
     insta::assert_snapshot!(refused(&[("web.taskdef", "")]), @r#"
     error: `ecs/web.taskdef` is not a task definition
     hint: it needs `containerDefinitions`, or a `taskDefinition` with them inside; `longshore templates` writes an example
