@@ -131,7 +131,7 @@ fn find(directory: &Path, only: &[String]) -> Result<BTreeMap<String, BTreeMap<H
     let mut found: BTreeMap<String, BTreeMap<Holds, PathBuf>> = BTreeMap::new();
     for path in paths {
         let Some((name, holds)) = path.file_name().and_then(|name| part(name.to_str()?)) else { continue };
-        if !path.is_file() {
+        if path.is_dir() {
             continue;
         }
         if let Some(other) = found.entry(name.to_owned()).or_default().insert(holds, path.clone()) {

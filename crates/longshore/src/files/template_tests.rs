@@ -162,7 +162,7 @@ fn what_is_no_template_is_shown_with_the_way_out() {
     error: web.taskdef:1:11: this is no template: unexpected character
       1 | a: {{ ssm `/name` }}
         |           ^
-    hint: names are quoted with " or ', and functions have parentheses: {{ ssm("/name") }}
+    hint: names are quoted with " or ', and functions have parentheses: {{ ssm("/name") }}, {{ env.NAME }}
     "#);
     insta::assert_snapshot!(refused("a: {{ must_env(\"X\") }}"), @r#"
     error: web.taskdef:1:7: must_env is unknown

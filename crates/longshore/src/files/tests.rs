@@ -95,6 +95,9 @@ fn directories_are_not_walked_and_links_to_files_are_read() {
     let units = units(place.path(), Options::default(), environment, Box::new(nobody)).unwrap();
     let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
     assert_eq!(names, ["web"]);
+    fs_err::remove_file(elsewhere.path().join("w")).unwrap();
+    let gone = super::units(place.path(), Options::default(), environment, Box::new(nobody)).unwrap_err();
+    assert_eq!(gone.to_string(), "cannot read the file");
 }
 
 #[test]
