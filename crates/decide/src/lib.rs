@@ -3,4 +3,5 @@
 
 pub mod custom_resource;
 pub mod run;
+pub mod service;
 pub mod task_definition;

@@ -132,12 +132,19 @@ mod tests {
             essential,
             ..ContainerSummary::default()
         });
-        let definition =
-            TaskDefinition { arn: "x/web:3".into(), containers: containers.to_vec(), ..TaskDefinition::default() };
-        let spec = gate_spec(&gate, &service, "c", definition, Vec::new(), "longshore apply (a@b)", "r-1".into());
+        let definition = TaskDefinition {
+            arn: "x/web:3".into(),
+            containers: containers.to_vec(),
+            ..TaskDefinition::default()
+        };
+        let spec =
+            gate_spec(&gate, &service, "c", definition, Vec::new(), "longshore apply (a@b)", "r-1".into());
         assert_eq!(spec.request.launch_type, Some(LaunchType::Fargate));
         assert_eq!(spec.request.placement_strategy, None);
-        assert_eq!(spec.request.network_configuration.unwrap().awsvpc_configuration.unwrap().subnets, ["subnet-1"]);
+        assert_eq!(
+            spec.request.network_configuration.unwrap().awsvpc_configuration.unwrap().subnets,
+            ["subnet-1"]
+        );
         assert_eq!(
             spec.request.overrides.unwrap()["containerOverrides"],
             json!([{"name": "app", "command": ["bin/migrate"], "environment": [{"name": "A", "value": "1"}]}])

@@ -70,7 +70,7 @@ pub fn create_input(document: &Value) -> Option<Map<String, Value>> {
         (_, Some(service @ Value::Object(_))) => service,
         _ => document,
     };
-    let mut input = document.as_object()?.clone();
+    let mut input = without_nulls(document.as_object()?);
     let primary = input.get("deployments").and_then(Value::as_array).and_then(|deployments| {
         deployments.iter().find(|deployment| deployment["status"] == "PRIMARY").cloned()
     });
@@ -87,7 +87,7 @@ pub fn create_input(document: &Value) -> Option<Map<String, Value>> {
     // The role that ECS itself uses may not be given.
     let own_role = |arn: &str| !arn.contains("/aws-service-role/");
     let role = input.get("roleArn").and_then(Value::as_str).filter(|arn| own_role(arn)).map(|arn| json!(arn));
-    input.retain(|member, value| !DESCRIBED_ONLY.contains(&member.as_str()) && !value.is_null());
+    input.retain(|member, _| !DESCRIBED_ONLY.contains(&member.as_str()));
     if let Some(role) = role {
         input.entry("role").or_insert(role);
     }
@@ -96,6 +96,19 @@ pub fn create_input(document: &Value) -> Option<Map<String, Value>> {
         input.remove("launchType");
     }
     Some(input)
+}
+
+/// Without the members that say null, at any depth: to ECS they say as much as those that are absent.
+pub(crate) fn without_nulls(members: &Map<String, Value>) -> Map<String, Value> {
+    fn clear(value: &Value) -> Value {
+        match value {
+            Value::Object(members) => Value::Object(without_nulls(members)),
+            Value::Array(items) => items.iter().map(clear).collect(),
+            other => other.clone(),
+        }
+    }
+    let said = members.iter().filter(|(_, value)| !value.is_null());
+    said.map(|(member, value)| (member.clone(), clear(value))).collect()
 }
 
 /// Whether a value says no more than that there is none.
