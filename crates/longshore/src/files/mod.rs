@@ -17,9 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use longshore_decide::service::files::{
-    AUTOCREATE, Composed, Holds, Rules, Wrong, clash, compose, create_input, part,
-};
+use longshore_decide::service::create_input;
+use longshore_decide::service::files::{AUTOCREATE, Composed, Holds, Rules, Wrong, clash, compose, part};
 use longshore_decide::task_definition::register_input;
 use longshore_model::create_service::CreateService;
 use longshore_model::task_definition::TaskSpec;
