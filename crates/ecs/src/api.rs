@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;
-use crate::{attribute, cluster, definition, instance, run, setting, tag, task};
+use crate::service::{api as service, rollouts};
+use crate::{attribute, cluster, definition, instance, provider, run, setting, tag, task};
 
 /// Defines a request: every member may be absent, and ECS itself says what it misses.
 macro_rules! request {
@@ -129,6 +130,32 @@ operations! {
         |cloud, input, call| cloud.deregister_task_definition(&input, call.now);
     DeleteTaskDefinitions(definition::DeleteTaskDefinitions) -> definition::DeletedDefinitions =
         |cloud, input, call| cloud.delete_task_definitions(&input, call.now);
+
+    CreateService(service::CreateService) -> service::OneService =
+        |cloud, input, call| cloud.create_service(input, call);
+    UpdateService(service::UpdateService) -> service::OneService =
+        |cloud, input, call| cloud.update_service(input, call.now);
+    DeleteService(service::DeleteService) -> service::OneService = |cloud, input, call| cloud.delete_service(&input);
+    DescribeServices(service::DescribeServices) -> service::Services =
+        |cloud, input, call| cloud.describe_services(&input);
+    ListServices(service::ListServices) -> service::ServiceArns = |cloud, input, call| cloud.list_services(&input);
+    DescribeServiceDeployments(rollouts::DescribeServiceDeployments) -> rollouts::ServiceDeployments =
+        |cloud, input, call| cloud.describe_service_deployments(&input);
+    ListServiceDeployments(rollouts::ListServiceDeployments) -> rollouts::ServiceDeploymentPage =
+        |cloud, input, call| cloud.list_service_deployments(&input);
+    StopServiceDeployment(rollouts::StopServiceDeployment) -> rollouts::StoppedServiceDeployment =
+        |cloud, input, call| cloud.stop_service_deployment(&input, call.now);
+    DescribeServiceRevisions(rollouts::DescribeServiceRevisions) -> rollouts::ServiceRevisions =
+        |cloud, input, call| cloud.describe_service_revisions(&input);
+
+    CreateCapacityProvider(provider::CreateCapacityProvider) -> provider::OneProvider =
+        |cloud, input, call| cloud.create_capacity_provider(input);
+    DescribeCapacityProviders(provider::DescribeCapacityProviders) -> provider::Providers =
+        |cloud, input, call| cloud.describe_capacity_providers(&input);
+    UpdateCapacityProvider(provider::UpdateCapacityProvider) -> provider::OneProvider =
+        |cloud, input, call| cloud.update_capacity_provider(input);
+    DeleteCapacityProvider(provider::DeleteCapacityProvider) -> provider::OneProvider =
+        |cloud, input, call| cloud.delete_capacity_provider(&input);
 
     RunTask(run::RunTask) -> run::Started = |cloud, input, call| cloud.run_task(input, call.now);
     StartTask(run::StartTask) -> run::Started = |cloud, input, call| cloud.start_task(input, call.now);

@@ -11,7 +11,9 @@ use crate::balancing::Balancing;
 use crate::cluster::Cluster;
 use crate::definition::Family;
 use crate::instance::Instance;
+use crate::provider::Provider;
 use crate::random::Random;
+use crate::service::{Revision, Rollout, Service, ServiceKey};
 use crate::setting::Settings;
 use crate::task::TaskEntry;
 use crate::token::TokenUse;
@@ -31,6 +33,20 @@ pub struct Cloud {
     pub(crate) tokens: BTreeMap<(String, String), TokenUse>,
     pub(crate) settings: Settings,
     pub(crate) balancing: Balancing,
+    pub(crate) providers: BTreeMap<String, Provider>,
+    pub(crate) services: BTreeMap<ServiceKey, Service>,
+    /// By cluster, service and number.
+    pub(crate) service_revisions: BTreeMap<(String, String, u64), Revision>,
+    /// The service deployments, by cluster, service and number.
+    pub(crate) rollouts: BTreeMap<(String, String, u64), Rollout>,
+    /// The tasks behind targets, by group, target and port.
+    pub(crate) tasks_of_targets: BTreeMap<(String, String, u16), String>,
+    /// When which service wants to be looked at again.
+    pub(crate) service_timers: BTreeSet<(Timestamp, ServiceKey)>,
+    /// The tasks of services that changed in this step, and the services that have to look at what they have. Both are
+    /// empty between steps.
+    pub(crate) unsettled_tasks: BTreeSet<String>,
+    pub(crate) unsettled_services: BTreeSet<ServiceKey>,
     /// When which task wants to be looked at again.
     pub(crate) timers: BTreeSet<(Timestamp, String)>,
     /// The moment of the last step.
@@ -102,6 +118,14 @@ pub enum Key {
     TargetGroup(String),
     /// A listener with its rules, by ARN.
     Listener(String),
+    /// A service, by cluster and name.
+    Service(String, String),
+    /// A revision of a service, by cluster, service and number.
+    ServiceRevision(String, String, u64),
+    /// A service deployment, by cluster, service and number.
+    ServiceDeployment(String, String, u64),
+    /// A capacity provider, by name.
+    CapacityProvider(String),
 }
 
 impl Cloud {
@@ -119,6 +143,14 @@ impl Cloud {
             tokens: BTreeMap::new(),
             settings: Settings::default(),
             balancing: Balancing::default(),
+            providers: BTreeMap::new(),
+            services: BTreeMap::new(),
+            service_revisions: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
+            tasks_of_targets: BTreeMap::new(),
+            service_timers: BTreeSet::new(),
+            unsettled_tasks: BTreeSet::new(),
+            unsettled_services: BTreeSet::new(),
             timers: BTreeSet::new(),
             latest: Timestamp::default(),
             is_heard: true,

@@ -2,6 +2,7 @@
 
 use longshore_model::arn::last_part;
 use longshore_model::network::CapacityProviderStrategyItem;
+use longshore_model::service::ServiceStatus;
 use longshore_model::tag::{KeyValuePair, Tag};
 use longshore_model::task::LastStatus;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::page::{PageRequest, page};
 use crate::placement::Slots;
 use crate::register::check_tags;
+use crate::service::services_in;
 
 /// The cluster that a request without one means.
 pub(crate) const DEFAULT: &str = "default";
@@ -144,7 +146,7 @@ impl Cloud {
         let name = request.cluster_name.unwrap_or_else(|| DEFAULT.to_owned());
         check_name(&name)?;
         check_tags(&request.tags)?;
-        check_providers(&request.capacity_providers, &request.default_capacity_provider_strategy)?;
+        self.check_providers(&request.capacity_providers, &request.default_capacity_provider_strategy)?;
         // CreateCluster of an active cluster answers with it as it is.
         if !self.clusters.get(&name).is_some_and(|cluster| cluster.active) {
             let settings = if request.settings.is_empty() { default_settings() } else { request.settings };
@@ -227,7 +229,8 @@ impl Cloud {
         request: PutClusterCapacityProviders,
     ) -> Result<OneCluster, Fault> {
         let name = self.active_cluster(request.cluster.as_deref())?;
-        check_providers(&request.capacity_providers, &request.default_capacity_provider_strategy)?;
+        self.check_providers(&request.capacity_providers, &request.default_capacity_provider_strategy)?;
+        self.check_removal(&name, &request.capacity_providers)?;
         self.change_cluster(&name, |cluster| {
             cluster.capacity_providers = request.capacity_providers;
             cluster.default_strategy = request.default_capacity_provider_strategy;
@@ -246,6 +249,12 @@ impl Cloud {
             return Err(Fault::new(
                 FaultKind::ClusterContainsContainerInstances,
                 "The Cluster cannot be deleted while Container Instances are active or draining.",
+            ));
+        }
+        if services_in(&self.services, &name).any(|service| service.status != ServiceStatus::Inactive) {
+            return Err(Fault::new(
+                FaultKind::ClusterContainsServices,
+                "The Cluster cannot be deleted while Services are active.",
             ));
         }
         if self.tasks_in(&name).any(|entry| entry.view.last_status != LastStatus::Stopped) {
@@ -281,6 +290,7 @@ impl Cloud {
             self.tasks_in(&cluster.name).filter(|t| t.view.last_status == LastStatus::Running).count();
         let pending =
             self.tasks_in(&cluster.name).filter(|t| t.view.last_status < LastStatus::Running).count();
+        let services = services_in(&self.services, &cluster.name).filter(|it| it.is_active()).count();
         let statistic = |name: &str, value: usize| KeyValuePair::new(name, value.to_string());
         ClusterView {
             cluster_arn: self.scope.cluster(&cluster.name),
@@ -290,7 +300,7 @@ impl Cloud {
             registered_container_instances_count: instances,
             running_tasks_count: running,
             pending_tasks_count: pending,
-            active_services_count: 0,
+            active_services_count: services,
             statistics: if included("STATISTICS") {
                 vec![statistic("runningTasksCount", running), statistic("pendingTasksCount", pending)]
             } else {
@@ -313,22 +323,4 @@ fn check_name(name: &str) -> Result<(), Fault> {
     let legal = (1..=255).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if legal { Ok(()) } else { Err(Fault::invalid("Cluster name contains invalid characters.")) }
-}
-
-/// The providers that exist without being created: those of Fargate.
-fn check_providers(names: &[String], strategy: &[CapacityProviderStrategyItem]) -> Result<(), Fault> {
-    for name in names {
-        if name != "FARGATE" && name != "FARGATE_SPOT" {
-            return Err(Fault::invalid(format!(
-                "The specified capacity provider '{name}' was not found. Specify a valid name or ARN and try again."
-            )));
-        }
-    }
-    match strategy.iter().find(|item| !names.contains(&item.capacity_provider)) {
-        None => Ok(()),
-        Some(_) => Err(Fault::invalid(
-            "The specified capacity provider strategy cannot contain a capacity provider that is not associated \
-             with the cluster. Associate the capacity provider with the cluster and try again.",
-        )),
-    }
 }

@@ -329,7 +329,8 @@ impl Cloud {
             return;
         }
         let (name, number) = (revision.definition.spec.family.clone(), revision.definition.revision);
-        if self.tasks.values().any(|entry| entry.view.task_definition_arn == definition_arn) {
+        let of_task = self.tasks.values().any(|entry| entry.view.task_definition_arn == definition_arn);
+        if of_task || self.is_of_service(definition_arn) {
             return;
         }
         if let Some(family) = self.families.get_mut(&name) {

@@ -33,6 +33,12 @@ words! {
         ResourceNotFound = "ResourceNotFoundException",
         /// The resource is in use.
         ResourceInUse = "ResourceInUseException",
+        /// No such service deployment.
+        ServiceDeploymentNotFound = "ServiceDeploymentNotFoundException",
+        /// The service is deleted, or about to be.
+        ServiceNotActive = "ServiceNotActiveException",
+        /// No such service.
+        ServiceNotFound = "ServiceNotFoundException",
         /// ECS itself failed.
         Server = "ServerException",
         /// No such instance, or attribute target, in this cluster.

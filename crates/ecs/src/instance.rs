@@ -161,6 +161,7 @@ impl Cloud {
         }
         self.touch(Key::Instance(id.clone()));
         self.publish_instance(&id);
+        self.capacity_changed(&cluster);
         self.one_instance(&id)
     }
 
@@ -310,6 +311,8 @@ impl Cloud {
                 slot.attributes = attributes;
             });
         }
+        let cluster = instance.cluster.clone();
+        self.instance_turned(id, &cluster);
         self.instance_changed(id);
     }
 
@@ -360,6 +363,7 @@ impl Cloud {
             let given_back = cluster.slots.give_back(index, &ask);
             debug_assert!(given_back.is_ok(), "{given_back:?}");
         }
+        self.capacity_changed(&cluster);
         self.instance_changed(&instance);
     }
 

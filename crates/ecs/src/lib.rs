@@ -17,6 +17,7 @@ pub mod instance;
 mod life;
 mod page;
 pub mod placement;
+pub mod provider;
 pub mod random;
 mod recovery;
 pub mod register;
@@ -71,6 +72,12 @@ pub enum Event {
 /// Tells the cloud what happened. Only a call has an answer.
 pub fn step(cloud: &mut Cloud, event: Event, now: Timestamp) -> Option<Result<Answer, Fault>> {
     let now = cloud.moment(now);
+    let answer = take(cloud, event, now);
+    cloud.settle_services(now);
+    answer
+}
+
+fn take(cloud: &mut Cloud, event: Event, now: Timestamp) -> Option<Result<Answer, Fault>> {
     match event {
         Event::Call { request, caller, size_bytes } => {
             Some(cloud.handle(*request, &api::Call { caller: &caller, now, size_bytes }))

@@ -92,6 +92,7 @@ impl Cloud {
             && entry.view.desired_status == DesiredStatus::Running
         {
             self.set_status(id, LastStatus::Activating);
+            self.register_task(id, now);
             self.change_task(id, |task| task.started_at = Some(now));
             self.set_status(id, LastStatus::Running);
         }
@@ -127,6 +128,10 @@ impl Cloud {
 
     fn advance_stopping(&mut self, id: &str, now: Timestamp) {
         self.set_status(id, LastStatus::Deactivating);
+        let may_serve = self.tasks.get(id).is_some_and(|it| it.view.last_status < LastStatus::Stopping);
+        if may_serve && !self.leave_targets(id, now) {
+            return;
+        }
         self.set_status(id, LastStatus::Stopping);
         let Some(entry) = self.tasks.get(id) else { return };
         for index in 0..entry.runs.len() {
@@ -178,6 +183,7 @@ impl Cloud {
         });
         self.set_status(id, LastStatus::Stopped);
         self.give_back_resources(id);
+        self.forget_targets(id);
         self.emit(Effect::Release(id.to_owned()));
     }
 

@@ -149,6 +149,13 @@ pub fn fits(slot: &Slot, ask: &Ask) -> Result<(), Reason> {
     resources(slot, ask)
 }
 
+/// Whether an instance is one that a daemon's tasks are for, whether or not it has room.
+pub(crate) fn suits(slot: &Slot, ask: &Ask) -> bool {
+    let satisfied = |constraint: &Constraint| satisfied(slot, &ask.group, constraint);
+    let mut expressions = ask.constraints.iter().filter(|it| matches!(it, Constraint::MemberOf(_)));
+    able(slot, ask).is_ok() && expressions.all(|constraint| satisfied(constraint).is_ok())
+}
+
 /// The first acceptable instance in the order of the strategies.
 fn best(slots: &Slots, ask: &Ask, random: &mut Random) -> Option<usize> {
     let strategy = effective(&ask.strategy);

@@ -31,6 +31,18 @@ impl Random {
         format!("{:016x}{:016x}", self.next_u64(), self.next_u64())
     }
 
+    /// A number of 19 digits that does not begin with 0, as in a deployment's id.
+    pub fn digits(&mut self) -> u64 {
+        const LEAST: u64 = 1_000_000_000_000_000_000;
+        LEAST + self.next_u64() % (9 * LEAST)
+    }
+
+    /// So many letters and digits, as in a service deployment's ARN.
+    pub fn base62(&mut self, length: usize) -> String {
+        const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        (0..length).map(|_| char::from(LETTERS[self.below(LETTERS.len())])).collect()
+    }
+
     /// A version 4 UUID, as in a container's ARN.
     pub fn uuid(&mut self) -> String {
         let (a, b) = (self.next_u64(), self.next_u64());

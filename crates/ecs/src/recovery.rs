@@ -45,6 +45,8 @@ impl Cloud {
         for id in ids {
             self.recover_task(&id, surviving, reason, now);
         }
+        self.unsettle_all_services();
+        self.settle_services(now);
     }
 
     fn recover_task(&mut self, id: &str, surviving: &Surviving, reason: &LostReason, now: Timestamp) {

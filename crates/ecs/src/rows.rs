@@ -11,7 +11,9 @@ use crate::cloud::{Cloud, Key};
 use crate::cluster::Cluster;
 use crate::definition::Revision;
 use crate::instance::{Instance, slot};
+use crate::provider::Provider;
 use crate::run;
+use crate::service::{Revision as ServiceRevision, Rollout, Service};
 use crate::setting::Settings;
 use crate::task::{ContainerRun, TaskEntry, is_over, no_definition};
 use crate::token::TokenUse;
@@ -61,9 +63,31 @@ pub mod kind {
     pub const TARGET_GROUP: &str = "target-group";
     /// A listener with its rules.
     pub const LISTENER: &str = "listener";
+    /// A service.
+    pub const SERVICE: &str = "service";
+    /// A revision of a service.
+    pub const SERVICE_REVISION: &str = "service-revision";
+    /// A service deployment.
+    pub const SERVICE_DEPLOYMENT: &str = "service-deployment";
+    /// A capacity provider.
+    pub const CAPACITY_PROVIDER: &str = "capacity-provider";
     /// All of them.
-    pub const ALL: [&str; 10] =
-        [CLUSTER, FAMILY, DEFINITION, INSTANCE, TASK, TOKEN, SETTINGS, LOAD_BALANCER, TARGET_GROUP, LISTENER];
+    pub const ALL: [&str; 14] = [
+        CLUSTER,
+        FAMILY,
+        DEFINITION,
+        INSTANCE,
+        TASK,
+        TOKEN,
+        SETTINGS,
+        SERVICE,
+        SERVICE_REVISION,
+        SERVICE_DEPLOYMENT,
+        CAPACITY_PROVIDER,
+        LOAD_BALANCER,
+        TARGET_GROUP,
+        LISTENER,
+    ];
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,6 +113,14 @@ impl Key {
             Self::LoadBalancer(arn) => (kind::LOAD_BALANCER, arn.clone()),
             Self::TargetGroup(arn) => (kind::TARGET_GROUP, arn.clone()),
             Self::Listener(arn) => (kind::LISTENER, arn.clone()),
+            Self::Service(cluster, name) => (kind::SERVICE, format!("{cluster}/{name}")),
+            Self::ServiceRevision(cluster, name, number) => {
+                (kind::SERVICE_REVISION, format!("{cluster}/{name}/{number}"))
+            }
+            Self::ServiceDeployment(cluster, name, number) => {
+                (kind::SERVICE_DEPLOYMENT, format!("{cluster}/{name}/{number}"))
+            }
+            Self::CapacityProvider(name) => (kind::CAPACITY_PROVIDER, name.clone()),
         }
     }
 }
@@ -114,6 +146,14 @@ impl Cloud {
             Key::LoadBalancer(arn) => json(self.balancing.balancers.get(arn)?),
             Key::TargetGroup(arn) => json(self.balancing.groups.get(arn)?),
             Key::Listener(arn) => json(self.balancing.listeners.get(arn)?),
+            Key::Service(cluster, name) => json(self.services.get(&(cluster.clone(), name.clone()))?),
+            Key::ServiceRevision(cluster, name, number) => {
+                json(self.service_revisions.get(&(cluster.clone(), name.clone(), *number))?)
+            }
+            Key::ServiceDeployment(cluster, name, number) => {
+                json(self.rollouts.get(&(cluster.clone(), name.clone(), *number))?)
+            }
+            Key::CapacityProvider(name) => json(self.providers.get(name)?),
         }
     }
 
@@ -156,6 +196,22 @@ impl Cloud {
                 let row: TokenRow = serde_json::from_str(body)?;
                 self.tokens.insert((row.cluster, row.token), row.token_use);
             }
+            kind::SERVICE => {
+                let service: Service = serde_json::from_str(body)?;
+                self.services.insert(service.key(), service);
+            }
+            kind::SERVICE_REVISION => {
+                let revision: ServiceRevision = serde_json::from_str(body)?;
+                self.service_revisions.extend(place(id).map(|place| (place, revision)));
+            }
+            kind::SERVICE_DEPLOYMENT => {
+                let rollout: Rollout = serde_json::from_str(body)?;
+                self.rollouts.extend(place(id).map(|place| (place, rollout)));
+            }
+            kind::CAPACITY_PROVIDER => {
+                let provider: Provider = serde_json::from_str(body)?;
+                self.providers.insert(provider.name.clone(), provider);
+            }
             kind::SETTINGS => self.settings = serde_json::from_str::<Settings>(body)?,
             kind::LOAD_BALANCER => {
                 self.balancing.balancers.insert(id.to_owned(), serde_json::from_str(body)?);
@@ -185,6 +241,7 @@ impl Cloud {
             self.link_task(&id);
             self.set_timer(&id);
         }
+        self.link_services();
     }
 
     fn link_task(&mut self, id: &str) {
@@ -209,6 +266,13 @@ impl Cloud {
             self.count_task(&instance, None, status);
         }
     }
+}
+
+/// The parts of `CLUSTER/SERVICE/NUMBER`.
+fn place(id: &str) -> Option<(String, String, u64)> {
+    let mut parts = id.splitn(3, '/');
+    let (cluster, service) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    Some((cluster, service, parts.next()?.parse().ok()?))
 }
 
 /// Whether the task's containers are those of the definition, one for one.

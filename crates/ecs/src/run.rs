@@ -16,6 +16,7 @@ use crate::cloud::Cloud;
 use crate::fault::Fault;
 use crate::placement::{self, Ask};
 use crate::register::check_tags;
+use crate::service::TaskOfService;
 use crate::task::TaskEntry;
 use crate::token::TokenUse;
 use crate::view::TaskView;
@@ -25,6 +26,8 @@ mod check;
 mod providers;
 
 pub use build::effective;
+pub(crate) use check::{network as check_network, target as check_target};
+pub(crate) use providers::{check_strategy, divide};
 
 request! {
     /// RunTask.
@@ -122,6 +125,8 @@ pub(crate) struct Recipe {
     pub(crate) tags: Vec<Tag>,
     pub(crate) execute_command: bool,
     pub(crate) platform_version: Option<String>,
+    /// The service that the task belongs to.
+    pub(crate) service: Option<TaskOfService>,
     pub(crate) now: Timestamp,
 }
 
@@ -129,8 +134,18 @@ pub(crate) struct Recipe {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Fargate { provider: Option<String> },
-    Instances,
+    Instances { provider: Option<String> },
     Instance(String),
+}
+
+impl Target {
+    /// The capacity provider whose share it is.
+    pub(crate) fn provider(&self) -> Option<String> {
+        match self {
+            Self::Fargate { provider } | Self::Instances { provider } => provider.clone(),
+            Self::Instance(_) => None,
+        }
+    }
 }
 
 impl Cloud {
@@ -147,14 +162,14 @@ impl Cloud {
         let definition = self.runnable(request.task_definition.as_deref())?;
         let count = check::count(request.count)?;
         let targets = self.targets_of(&cluster, &request, count)?;
-        let mut ask = ask(&effective(&definition, &request.overrides));
+        let mut ask = needs(&effective(&definition, &request.overrides));
         ask.constraints = placement::constraints(&request.placement_constraints)?;
         let own = definition.spec.placement_constraints.as_deref().unwrap_or_default();
         ask.constraints.extend(placement::definition_constraints(own)?);
         ask.strategy = placement::strategy(&request.placement_strategy)?;
         let recipe = self.recipe(cluster, definition, Parts::of(request), now)?;
         for target in &targets {
-            check::target(target, &recipe)?;
+            recipe.check_target(target)?;
         }
         ask.group.clone_from(&recipe.group);
         let (answer, ids) = self.place_all(&recipe, &targets, &ask)?;
@@ -190,10 +205,10 @@ impl Cloud {
             _ => return Err(Fault::invalid("Container Instances cannot contain more than 10 elements.")),
         }
         let targets: Vec<_> = request.container_instances.iter().cloned().map(Target::Instance).collect();
-        let mut ask = ask(&effective(&definition, &request.overrides));
+        let mut ask = needs(&effective(&definition, &request.overrides));
         let recipe = self.recipe(cluster, definition, Parts::from(request), now)?;
         for target in &targets {
-            check::target(target, &recipe)?;
+            recipe.check_target(target)?;
         }
         ask.group.clone_from(&recipe.group);
         Ok(self.place_all(&recipe, &targets, &ask)?.0)
@@ -248,6 +263,7 @@ impl Cloud {
             execute_command: parts.execute_command,
             platform_version: parts.platform_version,
             definition,
+            service: None,
             now,
         })
     }
@@ -280,7 +296,7 @@ impl Cloud {
     }
 
     /// The instance for one task (none on Fargate), with its resources taken, or the failures.
-    fn place_one(
+    pub(crate) fn place_one(
         &mut self,
         recipe: &Recipe,
         target: &Target,
@@ -307,7 +323,7 @@ impl Cloud {
                     Some(Ok(())) => id.to_owned(),
                 }
             }
-            Target::Instances => {
+            Target::Instances { .. } => {
                 let slots = self.clusters.get(&recipe.cluster).map(|cluster| &cluster.slots);
                 let slots = slots.filter(|slots| !slots.is_empty());
                 let Some(slots) = slots else {
@@ -327,6 +343,12 @@ impl Cloud {
         };
         let taken = self.take_resources(&recipe.cluster, &id, ask);
         Ok(if taken { Ok(Some(id)) } else { Err(vec![Failure::missing(arn(&id))]) })
+    }
+}
+
+impl Recipe {
+    fn check_target(&self, target: &Target) -> Result<(), Fault> {
+        check_target(target, &self.definition, self.network.as_ref(), self.platform_version.as_deref())
     }
 }
 
@@ -377,7 +399,7 @@ impl Parts {
 }
 
 /// What a task takes from its instance; the task's own size goes before the sum of its containers.
-pub(crate) fn ask(definition: &TaskDefinition) -> Ask {
+pub(crate) fn needs(definition: &TaskDefinition) -> Ask {
     let spec = &definition.spec;
     let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<i32>().ok());
     let containers = &spec.container_definitions;
@@ -415,7 +437,7 @@ fn fixed_ports(definition: &TaskDefinition) -> Vec<(u16, longshore_model::networ
 
 /// What a task holds on its instance: derived again from what it was made of.
 pub(crate) fn held(entry: &TaskEntry) -> Ask {
-    let mut ask = ask(&entry.definition);
+    let mut ask = needs(&entry.definition);
     ask.group = entry.view.group.clone().unwrap_or_default();
     ask
 }

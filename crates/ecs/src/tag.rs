@@ -66,6 +66,11 @@ impl Cloud {
         let key = match kind {
             "cluster" => Key::Cluster(name.to_owned()),
             "task" => Key::Task(arn::last_part(given).to_owned()),
+            "service" => {
+                let (cluster, service) = name.split_once('/').ok_or_else(invalid)?;
+                Key::Service(cluster.to_owned(), service.to_owned())
+            }
+            "capacity-provider" => Key::CapacityProvider(name.to_owned()),
             "container-instance" => Key::Instance(arn::last_part(given).to_owned()),
             "task-definition" => {
                 let (family, revision) = name.rsplit_once(':').ok_or_else(invalid)?;
@@ -99,6 +104,10 @@ impl Cloud {
                 let family = self.families.get(family)?;
                 family.revisions.get(revision).map(|revision| &revision.tags)
             }
+            Key::Service(cluster, name) => {
+                self.services.get(&(cluster.clone(), name.clone())).map(|service| &service.tags)
+            }
+            Key::CapacityProvider(name) => self.providers.get(name).map(|provider| &provider.tags),
             _ => None,
         }
     }
@@ -113,6 +122,10 @@ impl Cloud {
                 .get_mut(family)
                 .and_then(|family| family.revisions.get_mut(revision))
                 .map(|revision| &mut revision.tags),
+            Key::Service(cluster, name) => {
+                self.services.get_mut(&(cluster.clone(), name.clone())).map(|service| &mut service.tags)
+            }
+            Key::CapacityProvider(name) => self.providers.get_mut(name).map(|provider| &mut provider.tags),
             _ => None,
         };
         if let Some(place) = place {

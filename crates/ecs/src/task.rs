@@ -14,6 +14,7 @@ use crate::api::{Failure, request};
 use crate::cloud::{Cloud, Key};
 use crate::fault::Fault;
 use crate::page::{PageRequest, page};
+use crate::service::TaskOfService;
 use crate::view::TaskView;
 
 /// How long DescribeTasks still knows a stopped task ("at least one hour", says the API reference).
@@ -33,6 +34,9 @@ pub(crate) struct TaskEntry {
     pub(crate) runs: Vec<ContainerRun>,
     /// What it was running when it was asked to stop: its resources are still held until it is STOPPED.
     pub(crate) holds_resources: bool,
+    /// The service that it belongs to.
+    #[serde(default)]
+    pub(crate) service: Option<TaskOfService>,
     /// Its entry in the cloud's timers; entered again when it is restored.
     #[serde(skip)]
     pub(crate) wake: Option<Timestamp>,
@@ -238,6 +242,9 @@ impl Cloud {
             let view = Arc::make_mut(&mut entry.view).change();
             change(view);
             view.version = view.version.saturating_add(1);
+            if entry.service.is_some() {
+                self.unsettled_tasks.insert(id.to_owned());
+            }
             self.touch(Key::Task(id.to_owned()));
         }
     }

@@ -1,5 +1,6 @@
 //! A refused call on the wire: what awsJson1.1 clients turn into their exceptions.
 
+use longshore_ecs::balancing;
 use longshore_ecs::fault::Fault;
 use serde_json::{Map, Value, json};
 
@@ -50,6 +51,12 @@ impl From<Fault> for Refusal {
             refusal.members.insert("resourceIds".into(), json!(fault.resource_ids));
         }
         refusal
+    }
+}
+
+impl From<balancing::Fault> for Refusal {
+    fn from(fault: balancing::Fault) -> Self {
+        Self::new(fault.kind.as_str(), fault.message)
     }
 }
 

@@ -1,10 +1,13 @@
-//! The wire: HTTP/1.1 on loopback, awsJson1.1 for all services but STS, which speaks the query protocol.
+//! The wire: HTTP/1.1 on loopback, awsJson1.1 for all services but ELB, EC2 and STS, which speak the query protocol.
 
+mod ec2;
 mod ecs;
+mod elb;
 #[cfg(test)]
 mod fuzz;
 mod metadata;
 mod protocol;
+mod query;
 pub(crate) mod strict;
 
 use std::convert::Infallible;
@@ -145,7 +148,7 @@ impl Call<'_> {
                 Ok(body) => Answer { status: StatusCode::OK, content_type: protocol::JSON, body },
                 Err(refusal) => protocol::json_refusal(&refusal),
             },
-            None if protocol::is_form(self.knock.headers) => self.query(),
+            None if protocol::is_form(self.knock.headers) => self.query().await,
             None => protocol::json_refusal(&protocol::unknown_operation()),
         }
     }
@@ -193,17 +196,21 @@ impl Call<'_> {
         format!("arn:{}:iam::{}:user/longshore", world.scope.partition(), world.scope.account)
     }
 
-    fn query(&self) -> Answer {
-        let form = protocol::form(self.knock.body);
-        let field =
-            |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-        let (action, version) = (field("Action"), field("Version"));
+    /// The service is that of the signature.
+    async fn query(&self) -> Answer {
+        let form = query::Form::parse(self.knock.body);
+        let (action, version) = (form.text("Action"), form.text("Version"));
         let world = self.world();
-        if action == "GetCallerIdentity" {
-            let key = &self.visitor.access_key;
-            let body = identity::get_caller_identity(&world.scope, key, self.request_id);
-            return protocol::xml(StatusCode::OK, body);
+        let id = self.request_id;
+        match self.visitor.service.as_str() {
+            elb::SERVICE if version == elb::VERSION => elb::call(&world, &action, form, id).await,
+            ec2::SERVICE if version == ec2::VERSION => ec2::call(&world.scope, &action, form, id),
+            ec2::SERVICE => ec2::refused(&query::unknown_action(&action, &version), id),
+            _ if action == "GetCallerIdentity" => {
+                let body = identity::get_caller_identity(&world.scope, &self.visitor.access_key, id);
+                protocol::xml(StatusCode::OK, body)
+            }
+            _ => protocol::xml(StatusCode::BAD_REQUEST, identity::unknown_action(&action, &version, id)),
         }
-        protocol::xml(StatusCode::BAD_REQUEST, identity::unknown_action(action, version, self.request_id))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use longshore_ecs::balancing;
 use longshore_ecs::fault::Fault;
 use longshore_ecs::{Answer, Caller, Cloud, Effect, Event, Request};
 use longshore_model::Timestamp;
@@ -78,6 +79,17 @@ impl World {
             Some(answer) => Ok(answer?),
             None => Err(Fault::client("The call had no answer.").into()),
         }
+    }
+
+    /// Calls the API of Elastic Load Balancing; answers once everything that the answer shows is on disk.
+    pub(crate) async fn balance(&self, request: balancing::Request) -> Result<balancing::Answer, Refusal> {
+        let (answer, ticket) = {
+            let mut cloud = self.cloud();
+            let answer = longshore_ecs::balance(&mut cloud, request, now());
+            (answer, self.commit(&mut cloud))
+        };
+        ticket.durable().await?;
+        Ok(answer?)
     }
 
     /// Tells the cloud what happened, hands what changed to the store, and what is to be done to the outbox.

@@ -61,6 +61,30 @@ impl Scope {
         self.ecs(format_args!("container-instance/{cluster}/{id}"))
     }
 
+    /// The ARN of a service.
+    #[must_use]
+    pub fn service(&self, cluster: &str, name: &str) -> String {
+        self.ecs(format_args!("service/{cluster}/{name}"))
+    }
+
+    /// The ARN of a revision of a service.
+    #[must_use]
+    pub fn service_revision(&self, cluster: &str, service: &str, revision: u64) -> String {
+        self.ecs(format_args!("service-revision/{cluster}/{service}/{revision}"))
+    }
+
+    /// The ARN of a service deployment.
+    #[must_use]
+    pub fn service_deployment(&self, cluster: &str, service: &str, id: &str) -> String {
+        self.ecs(format_args!("service-deployment/{cluster}/{service}/{id}"))
+    }
+
+    /// The ARN of a capacity provider.
+    #[must_use]
+    pub fn capacity_provider(&self, name: &str) -> String {
+        self.ecs(format_args!("capacity-provider/{name}"))
+    }
+
     /// The ARN of a revision of a task definition.
     #[must_use]
     pub fn task_definition(&self, family: &str, revision: u32) -> String {

@@ -56,6 +56,10 @@ pub struct CreateService {
     pub volume_configurations: Option<Vec<ServiceVolume>>,
     /// Target groups of VPC Lattice.
     pub vpc_lattice_configurations: Option<Vec<VpcLattice>>,
+    /// Ports that gateways reach.
+    pub gateway_connectors: Option<Vec<Value>>,
+    /// Metrics in finer steps.
+    pub monitoring: Option<Value>,
     /// At most 50.
     pub tags: Option<Vec<Tag>>,
     /// Whether tasks are tagged with the names of their cluster and service.
@@ -135,6 +139,8 @@ pub struct DeploymentConfiguration {
     pub linear_configuration: Option<Value>,
     /// The steps of `CANARY`.
     pub canary_configuration: Option<Value>,
+    /// When a deployment counts as done before all of its tasks are healthy.
+    pub early_success_criteria: Option<Value>,
 }
 
 /// Whether a deployment whose tasks fail is given up.
@@ -145,6 +151,10 @@ pub struct CircuitBreaker {
     pub enable: bool,
     /// Whether the last good revision comes back then.
     pub rollback: bool,
+    /// Whether a healthy task sets the count of failures back.
+    pub reset_on_healthy_task: Option<bool>,
+    /// How many failures are too many.
+    pub threshold_configuration: Option<Value>,
 }
 
 /// Alarms that give a deployment up.
@@ -182,6 +192,8 @@ pub struct ServiceConnect {
     pub log_configuration: Option<LogConfiguration>,
     /// How the proxy logs requests.
     pub access_log_configuration: Option<Value>,
+    /// How the proxy's container runs.
+    pub container_configurations: Option<Value>,
 }
 
 /// What others reach by name.
@@ -223,4 +235,6 @@ pub struct VpcLattice {
     pub target_group_arn: Option<String>,
     /// The name of a port mapping.
     pub port_name: Option<String>,
+    /// The second target group of a blue/green deployment.
+    pub advanced_configuration: Option<AdvancedConfiguration>,
 }

@@ -12,6 +12,7 @@ pub mod instance;
 pub mod network;
 pub mod placement;
 pub mod seen;
+pub mod service;
 pub mod tag;
 pub mod task;
 pub mod task_definition;

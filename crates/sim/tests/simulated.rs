@@ -39,7 +39,13 @@ fn at(operation: Operation, nth: u64, trouble: Trouble) -> Faults {
 }
 
 fn listing(stopped: bool) -> ListTasks {
-    ListTasks { cluster: "default".into(), started_by: Some("me".into()), family: None, stopped }
+    ListTasks {
+        cluster: "default".into(),
+        started_by: Some("me".into()),
+        family: None,
+        service: None,
+        stopped,
+    }
 }
 
 fn stream(task: &Task) -> LogStream {

@@ -8,12 +8,11 @@ use longshore_model::seen::Service;
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value};
 
-use super::files::create_input;
 use super::gate::Gate;
 use super::outcome::{Ended, Failing, News, Outcome};
 use super::plan::{Change, Plan};
 use super::rollout::{Progress, Rollout};
-use super::{PASSED_TAG, revision_name};
+use super::{PASSED_TAG, create_input, revision_name};
 use crate::run;
 
 /// For so long, a service that cannot be described is asked for again.
@@ -93,6 +92,8 @@ enum State {
     Watching(Rollout),
     After(usize),
     Passing,
+    /// Before it goes back, long after the deployment: is that still the newest?
+    Checking,
     GoingBack,
     WatchingBack(Rollout),
     /// The failing tasks are asked for, and then it is over.
@@ -122,6 +123,10 @@ pub struct Apply {
     trouble_since: Option<Duration>,
     /// Why it goes back.
     reason: String,
+    /// The run of the gate that failed.
+    gate: Option<run::Outcome>,
+    /// Why its tags are not as the file says.
+    untagged: Option<String>,
     news: Vec<News>,
 }
 
@@ -151,6 +156,8 @@ impl Apply {
             looked_for_failing: None,
             trouble_since: None,
             reason: String::new(),
+            gate: None,
+            untagged: None,
             news: Vec::new(),
             live,
         };
@@ -203,18 +210,21 @@ impl Apply {
 
     /// It is not waited for any longer.
     pub fn interrupt(&mut self, words: &str) {
-        let begun = matches!(self.state, State::Watching(_) | State::After(_) | State::WatchingBack(_));
-        let explanation =
-            if begun { format!("left {words}; its deployment goes on") } else { format!("left {words}") };
+        if let State::Ending(outcome) | State::Over(outcome) = &self.state {
+            self.state = State::Over(outcome.clone());
+            return;
+        }
+        let goes_on = if self.deployment.is_empty() { "" } else { "; its deployment goes on" };
+        let explanation = self.with_reason(&format!("left {words}{goes_on}"));
         let next = Some("`longshore apply` again goes on from here".to_owned());
-        self.over(Ended::Interrupted, explanation, next);
+        self.state = self.end(Ended::Interrupted, explanation, next);
     }
 
     /// What to do now; nothing when it is over.
     #[must_use]
     pub fn ask(&self, now: Duration) -> Option<Ask> {
         match &self.state {
-            State::Draining => Some(Ask::Look),
+            State::Draining | State::Checking => Some(Ask::Look),
             State::Before(gate) => {
                 Some(Ask::Gate(self.way.before.get(*gate)?.clone(), self.revision.clone()))
             }
@@ -245,13 +255,16 @@ impl Apply {
 
     /// Takes an answer.
     pub fn take(&mut self, did: Did, now: Duration) {
+        if let Did::Looked(Ok(_)) = &did {
+            self.trouble_since = None;
+        }
         let state = std::mem::replace(&mut self.state, State::Changing);
         self.state = match (state, did) {
             (State::Before(gate), Did::Gate(end)) => self.before(gate, end, now),
             (State::After(gate), Did::Gate(end)) => self.after(gate, end),
             (State::Changing, Did::Changed(end)) => self.changed(end, now),
             (State::GoingBack, Did::Changed(end)) => self.went_back(end, now),
-            (State::Tagging(rollout), Did::Tagged(end)) => self.tagged(rollout, end),
+            (State::Tagging(rollout), Did::Tagged(end)) => self.tagged(rollout, end, now),
             (State::Passing, Did::Tagged(end)) => {
                 // Without the mark the gates only run once more.
                 self.news.extend(end.err().map(|error| News::Warn(error.to_string())));
@@ -268,6 +281,7 @@ impl Apply {
                 State::Over(outcome)
             }
             (State::Draining, Did::Looked(seen)) => self.drained(seen, now),
+            (State::Checking, Did::Looked(seen)) => self.checked(seen, now),
             (State::Watching(rollout), Did::Looked(seen)) => self.watched(rollout, seen, now),
             (State::WatchingBack(rollout), Did::Looked(seen)) => self.watched_back(rollout, seen, now),
             (state, _) => state,
@@ -276,8 +290,8 @@ impl Apply {
 
     /// Whether the service comes to run another revision than before.
     fn is_new_revision(&self) -> bool {
-        let before = self.live.as_ref().map(|live| live.task_definition.as_str());
-        before != Some(self.revision.as_str())
+        let before = self.live.as_ref().map(|live| revision_name(&live.task_definition));
+        before != Some(revision_name(&self.revision))
     }
 
     /// The state in which the change is made, or what follows when there is none.
@@ -294,19 +308,32 @@ impl Apply {
         }
     }
 
-    /// Nothing is to be changed; but an earlier apply may have been cut off in its waiting.
+    /// Nothing is left to be changed; but an earlier apply may have been cut off in its waiting.
     fn unchanged(&mut self, live: &Service, now: Duration) -> State {
-        let is_going = live.deployments.len() > 1
-            || live.primary().is_some_and(|primary| primary.rollout_state.as_deref() == Some("IN_PROGRESS"));
-        let passed = live.tag(PASSED_TAG) == Some(revision_name(&self.revision));
+        let state = live.primary().and_then(|primary| primary.rollout_state.as_deref());
+        let is_over = live.deployments.len() <= 1 && matches!(state, Some("COMPLETED") | None);
         if self.way.no_wait {
             return self.done();
         }
-        if is_going {
-            self.news.push(News::Say("its deployment is still going on".to_owned()));
+        if !is_over {
+            self.news.push(News::Say("its deployment is not over yet".to_owned()));
             return self.watch(Rollout::of(live, None, now));
         }
-        if passed { self.done() } else { self.next_after(0) }
+        if self.has_passed(live) { self.done() } else { self.next_after(0) }
+    }
+
+    /// Whether the gates have let this revision through already.
+    fn has_passed(&self, live: &Service) -> bool {
+        live.tag(PASSED_TAG) == Some(revision_name(&self.revision))
+    }
+
+    /// All that is wanted runs. Where only the count was changed, the gates have nothing new to look at.
+    fn stable(&mut self) -> State {
+        let is_same = |live: &&Service| live.primary().is_some_and(|primary| primary.id == self.deployment);
+        match self.live.as_ref().filter(is_same) {
+            Some(live) if self.has_passed(live) => self.done(),
+            _ => self.next_after(0),
+        }
     }
 
     fn before(&mut self, gate: usize, end: Result<Box<run::Outcome>, Error>, now: Duration) -> State {
@@ -314,16 +341,18 @@ impl Apply {
             return if gate + 1 < self.way.before.len() { State::Before(gate + 1) } else { self.change(now) };
         };
         let name = self.way.before.get(gate).map(|gate| gate.name.clone()).unwrap_or_default();
-        let explanation = format!("gate `{name}` failed: {why}; the service was not changed");
-        let mut outcome = self.conclusion(Ended::GateFailed, explanation, None);
-        outcome.gate = end.ok().map(|outcome| *outcome);
-        State::Over(Box::new(outcome))
+        self.gate = end.ok().map(|outcome| *outcome);
+        self.end(Ended::GateFailed, format!("gate `{name}` failed: {why}; the service was not changed"), None)
     }
 
     fn after(&mut self, gate: usize, end: Result<Box<run::Outcome>, Error>) -> State {
         let Some(why) = failed_gate(&end) else { return self.next_after(gate + 1) };
         let name = self.way.after.get(gate).map(|gate| gate.name.clone()).unwrap_or_default();
-        self.fail(Ended::GateFailed, format!("gate `{name}` failed: {why}"))
+        self.gate = end.ok().map(|outcome| *outcome);
+        match self.fail(Ended::GateFailed, format!("gate `{name}` failed: {why}")) {
+            State::GoingBack => State::Checking,
+            other => other,
+        }
     }
 
     fn next_after(&mut self, gate: usize) -> State {
@@ -341,7 +370,9 @@ impl Apply {
             Ok(service) => service,
             Err(error) => {
                 let next = error.hint().map(ToOwned::to_owned);
-                return self.end(Ended::Refused, error.to_string(), next);
+                // An answer that did not come says nothing about what was done.
+                let ended = if error.is_passing() { Ended::Unknown } else { Ended::Refused };
+                return self.end(ended, error.to_string(), next);
             }
         };
         self.arn.clone_from(&service.arn);
@@ -349,6 +380,7 @@ impl Apply {
         let rollout = Rollout::of(&service, before, now);
         self.news.push(News::Changed { created: self.live.is_none(), deployment: rollout.id().to_owned() });
         self.began = now;
+        rollout.id().clone_into(&mut self.deployment);
         match &self.plan.change {
             Change::Update { tag, untag, .. } if !(tag.is_empty() && untag.is_empty()) => {
                 State::Tagging(Some(rollout))
@@ -362,18 +394,23 @@ impl Apply {
         if self.way.no_wait { self.done() } else { State::Watching(rollout) }
     }
 
-    fn tagged(&mut self, rollout: Option<Rollout>, end: Result<(), Error>) -> State {
+    fn tagged(&mut self, rollout: Option<Rollout>, end: Result<(), Error>, now: Duration) -> State {
         if let Err(error) = end {
-            let explanation = format!("{error}; its tags are not as the file says");
-            return self.end(Ended::Refused, explanation, None);
+            // The deployment goes on, and is waited for.
+            self.news.push(News::Warn(error.to_string()));
+            self.untagged = Some(format!("{error}; its tags are not as the file says"));
         }
-        match rollout {
-            Some(rollout) => self.watch(rollout),
-            None => self.done(),
+        match (rollout, self.live.clone()) {
+            (Some(rollout), _) => self.watch(rollout),
+            (None, Some(live)) => self.unchanged(&live, now),
+            (None, None) => self.done(),
         }
     }
 
     fn done(&mut self) -> State {
+        if let Some(why) = &self.untagged {
+            return self.end(Ended::Refused, why.clone(), None);
+        }
         let (ended, words) = match &self.plan.change {
             Change::Create(_) => (Ended::Created, "created"),
             Change::Update { .. } => (Ended::Updated, "updated"),
@@ -393,10 +430,9 @@ impl Apply {
         if self.deployment.is_empty() { State::Over(outcome) } else { State::Ending(outcome) }
     }
 
-    fn over(&mut self, ended: Ended, explanation: String, next: Option<String>) {
-        if self.outcome().is_none() {
-            self.state = self.end(ended, explanation, next);
-        }
+    /// The words, after the reason why it goes back, if it does.
+    fn with_reason(&self, words: &str) -> String {
+        if self.reason.is_empty() { words.to_owned() } else { format!("{}; {words}", self.reason) }
     }
 
     fn conclusion(&self, result: Ended, explanation: String, next_step: Option<String>) -> Outcome {
@@ -407,7 +443,7 @@ impl Apply {
             next_step,
             task_definition_arn: self.revision.clone(),
             failing: self.failing.clone(),
-            gate: None,
+            gate: self.gate.clone(),
         }
     }
 
@@ -420,7 +456,7 @@ impl Apply {
         let known = i64::try_from(self.failing.len()).unwrap_or(i64::MAX);
         let last = self.looked_for_failing.unwrap_or(self.began);
         let pause = if failed > known { LOOK_FOR_FAILING / 5 } else { LOOK_FOR_FAILING };
-        now.saturating_sub(last) >= pause
+        !self.deployment.is_empty() && now.saturating_sub(last) >= pause
     }
 
     fn learn(&mut self, failing: Vec<Failing>) {

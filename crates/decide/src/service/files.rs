@@ -9,33 +9,6 @@ use serde_json::{Map, Value, json};
 /// A task definition with this in its text gets a service without a file.
 pub const AUTOCREATE: &str = "AUTOCREATE.SERVICE";
 
-/// Members that DescribeServices adds and CreateService does not take. A described service belongs to the cluster that
-/// it is applied to, and its role is the service-linked one, which nobody may name.
-const DESCRIBED_ONLY: [&str; 15] = [
-    "serviceArn",
-    "clusterArn",
-    "status",
-    "runningCount",
-    "pendingCount",
-    "platformFamily",
-    "taskSets",
-    "deployments",
-    "currentServiceDeployment",
-    "currentServiceRevisions",
-    "roleArn",
-    "events",
-    "createdAt",
-    "createdBy",
-    "resourceManagementType",
-];
-
-/// What a description keeps in its deployments, where CreateService wants it in the service.
-const OF_DEPLOYMENT: [&str; 3] =
-    ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
-
-/// Tags that AWS itself has put there; nobody else may.
-const TAGS_OF_AWS: &str = "aws:";
-
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holds {
@@ -65,45 +38,6 @@ pub fn part(file: &str) -> Option<(&str, Holds)> {
         None => (stem.strip_suffix(".service")?, Holds::Service),
     };
     (!name.is_empty() && !name.starts_with('.')).then_some((name, holds))
-}
-
-/// The input of CreateService that a document describes: it is that already, or what DescribeServices says of one
-/// service, also with `services: [...]` or `service` around it. `None` when it is neither.
-#[must_use]
-pub fn create_input(document: &Value) -> Option<Map<String, Value>> {
-    let outer = document.as_object()?;
-    let inner = match (outer.get("services"), outer.get("service")) {
-        (Some(services), _) => match &services.as_array()?[..] {
-            [only] => only.as_object()?,
-            _ => return None,
-        },
-        (None, Some(service)) => service.as_object()?,
-        (None, None) => outer,
-    };
-    if inner.contains_key("containerDefinitions") || inner.contains_key("taskDefinitionArn") {
-        return None;
-    }
-    let mut input = inner.clone();
-    let primary = inner.get("deployments").and_then(Value::as_array).into_iter().flatten();
-    let primary = primary.into_iter().find(|deployment| deployment["status"] == "PRIMARY");
-    for member in OF_DEPLOYMENT {
-        if let Some(value) = primary.and_then(|deployment| deployment.get(member)) {
-            input.entry(member).or_insert_with(|| value.clone());
-        }
-    }
-    // A daemon's count is described, and refused when it is given.
-    if inner.contains_key("serviceArn") && input.get("schedulingStrategy") == Some(&json!("DAEMON")) {
-        input.remove("desiredCount");
-    }
-    // Tools that print every member of a type write it like this beside a capacity provider strategy.
-    if input.get("launchType") == Some(&json!("")) {
-        input.remove("launchType");
-    }
-    if let Some(Value::Array(tags)) = input.get_mut("tags") {
-        tags.retain(|tag| !tag["key"].as_str().is_some_and(|key| key.starts_with(TAGS_OF_AWS)));
-    }
-    input.retain(|member, _| !DESCRIBED_ONLY.contains(&member.as_str()));
-    Some(input)
 }
 
 /// How names are given and services are made that no file describes.

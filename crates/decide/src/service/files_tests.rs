@@ -41,51 +41,6 @@ fn a_files_name_says_what_it_holds() {
 }
 
 #[test]
-fn a_description_is_read_as_what_was_created() {
-    let input =
-        json!({"serviceName": "web", "taskDefinition": "web:3", "desiredCount": 2, "memberOfTomorrow": [1]});
-    let mut described = input.clone();
-    for member in DESCRIBED_ONLY {
-        described[member] = json!("x");
-    }
-    let read = |document: &Value| create_input(document).map(Value::Object);
-    assert_eq!(read(&input).as_ref(), Some(&input));
-    assert_eq!(read(&described).as_ref(), Some(&input));
-    assert_eq!(read(&json!({"services": [described], "failures": []})).as_ref(), Some(&input));
-    assert_eq!(read(&json!({"service": described})).as_ref(), Some(&input));
-    let neither = [
-        json!([]),
-        json!(null),
-        json!("web"),
-        json!({"services": []}),
-        json!({"services": [{}, {}]}),
-        json!({"services": {}}),
-        json!({"service": "web"}),
-        json!({"containerDefinitions": []}),
-        json!({"taskDefinitionArn": "a"}),
-    ];
-    for document in neither {
-        assert_eq!(read(&document), None, "{document}");
-    }
-}
-
-#[test]
-fn what_a_description_keeps_elsewhere_or_invents_is_mended() {
-    let described = json!({"serviceArn": "a", "launchType": "", "schedulingStrategy": "DAEMON", "desiredCount": 3,
-        "tags": [{"key": "aws:cloudformation:stack-name", "value": "s"}, {"key": "team", "value": "web"}],
-        "deployments": [{"status": "ACTIVE", "serviceConnectConfiguration": {"namespace": "old"}},
-            {"status": "PRIMARY", "serviceConnectConfiguration": {"enabled": true}, "volumeConfigurations": [1]}]});
-    assert_eq!(
-        create_input(&described).map(Value::Object),
-        Some(json!({"schedulingStrategy": "DAEMON", "tags": [{"key": "team", "value": "web"}],
-            "serviceConnectConfiguration": {"enabled": true}, "volumeConfigurations": [1]}))
-    );
-    // What a user writes is left to ECS to refuse.
-    let written = json!({"schedulingStrategy": "DAEMON", "desiredCount": 3});
-    assert_eq!(create_input(&written).map(Value::Object), Some(written));
-}
-
-#[test]
 fn names_come_from_the_file_and_else_from_its_name() {
     let composed = compose("web", definition(json!({})), Some(Map::new()), false, &rules("dev-")).unwrap();
     assert_eq!(composed.task_definition.unwrap()["family"], "dev-web");

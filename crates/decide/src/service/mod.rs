@@ -19,7 +19,7 @@ pub use self::outcome::{Ended, Failing, News, Outcome};
 pub use self::plan::{Change, Plan, PlanError, Revision, Wish, mark, plan, revision};
 pub use self::previous::{previous, successful};
 pub use self::rollout::{Progress, Rollout, Stage};
-pub use self::shape::MEMBERS;
+pub use self::shape::{MEMBERS, create_input};
 
 /// The keys of the tags that only we set begin like this.
 pub const OUR_TAGS: &str = "longshore:";

@@ -5,18 +5,34 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::shape::{MEMBERS, is_empty};
+use super::shape::{MEMBERS, is_empty, without_nulls};
 use super::{OUR_TAGS, revision_name};
 
-/// Members that are kept as they are where a file does not speak of them: somebody or something else decides, such as
-/// auto scaling for the count, or the age of the service for the rebalancing.
-const LEFT_ALONE: [&str; 3] = ["desiredCount", "availabilityZoneRebalancing", "role"];
+/// Members that are kept as they are where a file does not speak of them. Somebody or something else decides the first
+/// three, such as auto scaling the count, or the age of the service the rebalancing. UpdateService has no word that takes
+/// the others away.
+const LEFT_ALONE: [&str; 7] = [
+    "desiredCount",
+    "availabilityZoneRebalancing",
+    "role",
+    "networkConfiguration",
+    "platformVersion",
+    "taskDefinition",
+    "monitoring",
+];
 
-/// Members inside others that are left alone likewise.
-const LEFT_ALONE_INSIDE: [(&str, &str); 2] = [
+/// Members inside others that are left alone likewise: ECS fills them in from somewhere else, or with defaults of its
+/// own that may change.
+const LEFT_ALONE_INSIDE: [(&str, &str); 5] = [
     ("/networkConfiguration/awsvpcConfiguration", "securityGroups"),
     ("/deploymentConfiguration", "earlySuccessCriteria"),
+    ("/deploymentConfiguration/deploymentCircuitBreaker", "resetOnHealthyTask"),
+    ("/deploymentConfiguration/deploymentCircuitBreaker", "thresholdConfiguration"),
+    ("/serviceConnectConfiguration", "namespace"),
 ];
+
+/// Members that DescribeServices does not show (Service, API reference): where they are not seen, nothing can differ.
+pub(super) const UNSEEN: [&str; 2] = ["monitoring", "gatewayConnectors"];
 
 /// What the file says and what runs, in one form. They are equal when there is nothing to change.
 #[must_use]
@@ -24,7 +40,15 @@ pub fn side_by_side(
     wanted: &Map<String, Value>,
     live: &Map<String, Value>,
 ) -> (Map<String, Value>, Map<String, Value>) {
-    let (mut wanted, live) = (normalised(wanted), normalised(live));
+    let (mut wanted, live) = (without_nulls(wanted), without_nulls(live));
+    if !wanted.contains_key("launchType") {
+        // The cluster's default strategy has decided, or the time before it had one.
+        if wanted.get("capacityProviderStrategy").is_none_or(is_empty) {
+            copy(&mut wanted, &live, "capacityProviderStrategy");
+        }
+        copy(&mut wanted, &live, "launchType");
+    }
+    let (mut wanted, mut live) = (normalised(wanted), normalised(live));
     let is_daemon = wanted.get("schedulingStrategy").is_some_and(|word| word == "DAEMON");
     for member in LEFT_ALONE {
         // A count of a daemon service is ECS's own.
@@ -32,9 +56,12 @@ pub fn side_by_side(
             copy(&mut wanted, &live, member);
         }
     }
-    // What this version does not know cannot be taken away by it.
-    for member in live.keys().filter(|member| !MEMBERS.contains(&member.as_str())) {
-        copy(&mut wanted, &live, member);
+    wanted.retain(|member, _| !UNSEEN.contains(&member.as_str()) || live.contains_key(member));
+    if live.get("deploymentController").is_some_and(|controller| controller["type"] == "CODE_DEPLOY") {
+        // CodeDeploy swaps the two target groups with every deployment.
+        for side in [&mut wanted, &mut live] {
+            without_target_groups(side);
+        }
     }
     let (mut whole, live) = (Value::Object(wanted), Value::Object(live));
     for (place, member) in LEFT_ALONE_INSIDE {
@@ -57,9 +84,9 @@ fn copy(to: &mut Map<String, Value>, from: &Map<String, Value>, member: &str) {
     };
 }
 
-/// One form for all ways to write the same service.
-fn normalised(input: &Map<String, Value>) -> Map<String, Value> {
-    let mut service = input.clone();
+/// One form for all ways to write the same service, of the members that this version knows: it could not change others.
+fn normalised(mut service: Map<String, Value>) -> Map<String, Value> {
+    service.retain(|member, _| MEMBERS.contains(&member.as_str()));
     for member in ["cluster", "clientToken", "serviceName"] {
         service.remove(member);
     }
@@ -67,37 +94,80 @@ fn normalised(input: &Map<String, Value>) -> Map<String, Value> {
     if let Some(Value::String(name)) = service.get_mut("taskDefinition") {
         *name = revision_name(name).to_owned();
     }
+    if let Some(Value::String(role)) = service.get_mut("role") {
+        *role = role_path(role).to_owned();
+    }
+    if service.get("role").and_then(Value::as_str).is_some_and(|role| role.starts_with("aws-service-role/")) {
+        // ECS's own, which CreateService does not take.
+        service.remove("role");
+    }
+    if service.get("serviceConnectConfiguration").is_some_and(|connect| connect["enabled"] == false) {
+        service.remove("serviceConnectConfiguration");
+    }
+    for item in items(&mut service, "placementStrategy") {
+        // ECS takes two words for the one, and any case for the others (PlacementStrategy, API reference).
+        let field = item["field"].as_str().map(str::to_ascii_lowercase);
+        match field.as_deref() {
+            Some("host") => item["field"] = json!("instanceId"),
+            Some(size @ ("cpu" | "memory")) => item["field"] = json!(size),
+            _ => {}
+        }
+    }
+    for volume in items(&mut service, "volumeConfigurations") {
+        // ServiceManagedEBSVolumeConfiguration, API reference.
+        if let Some(Value::Object(volume)) = volume.get_mut("managedEBSVolume") {
+            volume.entry("volumeType").or_insert_with(|| json!("gp3"));
+            volume.entry("filesystemType").or_insert_with(|| json!("xfs"));
+        }
+    }
     for member in ["loadBalancers", "serviceRegistries", "capacityProviderStrategy", "placementConstraints"] {
-        if let Some(Value::Array(items)) = service.get_mut(member) {
-            sort(items);
-        }
+        items(&mut service, member).sort_by_cached_key(ToString::to_string);
     }
-    if let Some(Value::Object(vpc)) =
-        service.get_mut("networkConfiguration").and_then(|it| it.get_mut("awsvpcConfiguration"))
-    {
-        vpc.entry("assignPublicIp").or_insert_with(|| json!("DISABLED"));
-        for list in ["subnets", "securityGroups"] {
-            if let Some(Value::Array(items)) = vpc.get_mut(list) {
-                sort(items);
-            }
-        }
-        vpc.retain(|_, value| !is_empty(value));
-    }
-    if let Some(Value::Array(tags)) = service.get_mut("tags") {
-        let tags: BTreeMap<String, Value> = tags
-            .iter()
-            .filter_map(|tag| Some((tag["key"].as_str()?.to_owned(), tag["value"].clone())))
-            .filter(|(key, _)| !key.starts_with(OUR_TAGS) && !key.starts_with("aws:"))
-            .collect();
-        let tag = |(key, value): (String, Value)| json!({"key": key, "value": if value.is_null() { json!("") } else { value }});
-        service.insert("tags".to_owned(), tags.into_iter().map(tag).collect());
-    }
+    normalise_network(&mut service);
+    normalise_tags(&mut service);
     service.retain(|_, value| !is_empty(value));
     service
 }
 
-fn sort(items: &mut [Value]) {
-    items.sort_by_cached_key(ToString::to_string);
+/// The name of a role, with its path where that is not `/`.
+fn role_path(role: &str) -> &str {
+    role.split_once(":role/").map_or(role, |(_, path)| path).trim_start_matches('/')
+}
+
+fn without_target_groups(service: &mut Map<String, Value>) {
+    for balancer in items(service, "loadBalancers").iter_mut().filter_map(Value::as_object_mut) {
+        balancer.remove("targetGroupArn");
+    }
+}
+
+/// The items of a list, or none.
+fn items<'a>(service: &'a mut Map<String, Value>, member: &str) -> &'a mut [Value] {
+    service.get_mut(member).and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
+}
+
+fn normalise_network(service: &mut Map<String, Value>) {
+    let Some(network) = service.get_mut("networkConfiguration").and_then(Value::as_object_mut) else {
+        return;
+    };
+    network.retain(|_, value| !is_empty(value));
+    if let Some(Value::Object(vpc)) = network.get_mut("awsvpcConfiguration") {
+        vpc.entry("assignPublicIp").or_insert_with(|| json!("DISABLED"));
+        for list in ["subnets", "securityGroups"] {
+            items(vpc, list).sort_by_cached_key(ToString::to_string);
+        }
+        vpc.retain(|_, value| !is_empty(value));
+    }
+}
+
+fn normalise_tags(service: &mut Map<String, Value>) {
+    let Some(Value::Array(tags)) = service.get("tags") else { return };
+    let tags: BTreeMap<&str, &str> = tags
+        .iter()
+        .filter_map(|tag| Some((tag["key"].as_str()?, tag["value"].as_str().unwrap_or_default())))
+        .filter(|(key, _)| !key.starts_with(OUR_TAGS) && !key.starts_with("aws:"))
+        .collect();
+    let tags = tags.into_iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    service.insert("tags".to_owned(), tags);
 }
 
 /// The defaults that ECS itself fills in (CreateService, API reference).
@@ -113,25 +183,31 @@ fn fill(service: &mut Map<String, Value>) {
     default("healthCheckGracePeriodSeconds", json!(0));
     default("deploymentConfiguration", json!({}));
     let is_daemon = service["schedulingStrategy"] == "DAEMON";
-    let has_strategy = service.get("capacityProviderStrategy").is_some_and(|strategy| !is_empty(strategy));
+    let strategy = items(service, "capacityProviderStrategy");
+    let (has_strategy, is_single) = (!strategy.is_empty(), strategy.len() == 1);
+    for item in strategy.iter_mut().filter_map(Value::as_object_mut) {
+        item.entry("base").or_insert_with(|| json!(0));
+        let weight = item.entry("weight").or_insert_with(|| json!(0));
+        if is_single && *weight == 0 {
+            // All tasks go to the only one there is.
+            *weight = json!(1);
+        }
+    }
+    let on_fargate = if has_strategy {
+        strategy
+            .iter()
+            .all(|item| item["capacityProvider"].as_str().is_some_and(|it| it.starts_with("FARGATE")))
+    } else {
+        service.get("launchType").is_some_and(|word| word == "FARGATE")
+    };
     if has_strategy {
         service.remove("launchType");
-    } else {
-        service.entry("launchType").or_insert_with(|| json!("EC2"));
     }
-    let on_fargate = service.get("launchType").is_some_and(|word| word == "FARGATE");
-    if has_strategy || on_fargate {
+    if on_fargate {
         service.entry("platformVersion").or_insert_with(|| json!("LATEST"));
     }
     if let Some(Value::Object(deployment)) = service.get_mut("deploymentConfiguration") {
         fill_deployment(deployment, is_daemon);
-    }
-    if let Some(Value::Array(strategy)) = service.get_mut("capacityProviderStrategy") {
-        let single = strategy.len() == 1;
-        for item in strategy.iter_mut().filter_map(Value::as_object_mut) {
-            item.entry("base").or_insert_with(|| json!(0));
-            item.entry("weight").or_insert_with(|| json!(i32::from(single)));
-        }
     }
 }
 
@@ -148,6 +224,7 @@ fn fill_deployment(deployment: &mut Map<String, Value>, is_daemon: bool) {
     default("alarms", json!({}));
     for member in ["deploymentCircuitBreaker", "alarms"] {
         if let Some(Value::Object(inside)) = deployment.get_mut(member) {
+            items(inside, "alarmNames").sort_by_cached_key(ToString::to_string);
             inside.retain(|_, value| !is_empty(value));
             for flag in ["enable", "rollback"] {
                 inside.entry(flag).or_insert_with(|| json!(false));

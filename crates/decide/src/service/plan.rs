@@ -6,9 +6,8 @@ use longshore_model::seen::Service;
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value, json};
 
-use super::files::create_input;
-use super::normal::side_by_side;
-use super::shape::MEMBERS;
+use super::normal::{UNSEEN, side_by_side};
+use super::shape::{MEMBERS, create_input, without_nulls};
 use super::{OUR_TAGS, PROJECT_TAG, revision_name};
 use crate::task_definition;
 
@@ -18,6 +17,31 @@ const FOR_LIFE: [&str; 3] = ["schedulingStrategy", "launchType", "role"];
 /// Members that UpdateService does not take.
 const NOT_UPDATED: [&str; 7] =
     ["cluster", "serviceName", "clientToken", "tags", "schedulingStrategy", "launchType", "role"];
+
+/// Members whose change is a new deployment (UpdateService, API reference). UpdateService does not take them where
+/// CodeDeploy or somebody else makes the deployments.
+const DEPLOYED: [&str; 8] = [
+    "taskDefinition",
+    "networkConfiguration",
+    "platformVersion",
+    "loadBalancers",
+    "serviceRegistries",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+];
+
+/// Members that an empty list takes away.
+const LISTS: [&str; 8] = [
+    "capacityProviderStrategy",
+    "placementConstraints",
+    "placementStrategy",
+    "loadBalancers",
+    "serviceRegistries",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "gatewayConnectors",
+];
 
 /// What a service is wanted to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +119,16 @@ pub enum PlanError {
         /// What it should be.
         wanted: String,
     },
+    /// ECS leaves it to whoever makes the service's deployments.
+    #[error("ECS does not change `{member}` of service `{service}`: {controller} makes its deployments")]
+    Controller {
+        /// Whose.
+        service: String,
+        /// Which.
+        member: String,
+        /// `CODE_DEPLOY` or `EXTERNAL`.
+        controller: String,
+    },
     /// It names a family that is neither in a file nor registered.
     #[error("service `{service}` runs task definition `{name}`, which is not registered and has no file")]
     NoDefinition {
@@ -148,33 +182,28 @@ pub fn plan(
     project: &str,
 ) -> Result<Plan, PlanError> {
     let name = wish.service.get("serviceName").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut wanted = mark(wish.service.clone(), project);
+    let mut wanted = mark(without_nulls(&wish.service), project);
     let needs = resolve(&mut wanted, wish.family.as_deref(), revisions, &name)?;
-    let Some(live) = live.filter(|live| live.status != "INACTIVE") else {
+    // A deleted service is made anew, once it is gone.
+    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
         if wanted.get("schedulingStrategy").is_none_or(|word| word == "REPLICA") {
             wanted.entry("desiredCount").or_insert_with(|| json!(1));
+        } else {
+            // ECS counts its daemons itself, and refuses a count.
+            wanted.remove("desiredCount");
         }
         let (shown, _) = side_by_side(&wanted, &Map::new());
         return Ok(Plan { change: Change::Create(wanted), needs, wanted: shown, live: Map::new() });
     };
     let document = create_input(&Value::Object(live.document.clone())).unwrap_or_default();
     let (ours, theirs) = side_by_side(&wanted, &document);
-    let differs = |member: &&str| ours.get(*member) != theirs.get(*member);
-    if let Some(member) = FOR_LIFE.iter().find(|member| differs(member) && !becomes_strategy(member, &ours)) {
-        let shown =
-            |side: &Map<String, Value>| side.get(*member).map_or("nothing".into(), ToString::to_string);
-        return Err(PlanError::ForLife {
-            service: name,
-            member: (*member).to_owned(),
-            live: shown(&theirs),
-            wanted: shown(&ours),
-        });
-    }
     let changed: Vec<&str> =
-        MEMBERS.into_iter().filter(|it| !NOT_UPDATED.contains(it)).filter(differs).collect();
+        MEMBERS.into_iter().filter(|member| ours.get(*member) != theirs.get(*member)).collect();
+    refuse(&name, &changed, &ours, &theirs)?;
     let mut input = Map::new();
-    for member in &changed {
-        input.insert((*member).to_owned(), new_value(member, &wanted, &ours, &theirs));
+    for member in changed.iter().filter(|member| !NOT_UPDATED.contains(member)) {
+        let value = new_value(member, &wanted, &ours, &theirs);
+        input.extend(value.map(|value| ((*member).to_owned(), value)));
     }
     if changed.contains(&"capacityProviderStrategy") {
         // UpdateService (API reference): the strategy changes only with a new deployment.
@@ -182,7 +211,10 @@ pub fn plan(
     }
     if !input.is_empty() {
         input.insert("service".to_owned(), json!(name));
-        input.extend(wanted.get("cluster").map(|cluster| ("cluster".to_owned(), cluster.clone())));
+        // Nobody sees whether these are as they should be.
+        for member in ["cluster"].iter().chain(&UNSEEN) {
+            input.extend(wanted.get(*member).map(|value| ((*member).to_owned(), value.clone())));
+        }
     }
     let (tag, untag) = tags(&wanted, &document);
     let change = if input.is_empty() && tag.is_empty() && untag.is_empty() {
@@ -193,9 +225,40 @@ pub fn plan(
     Ok(Plan { change, needs, wanted: ours, live: theirs })
 }
 
-/// Whether a service only leaves its launch type for a strategy, which ECS allows.
-fn becomes_strategy(member: &str, ours: &Map<String, Value>) -> bool {
-    member == "launchType" && ours.contains_key("capacityProviderStrategy")
+/// Says no to what UpdateService cannot do.
+fn refuse(
+    service: &str,
+    changed: &[&str],
+    ours: &Map<String, Value>,
+    theirs: &Map<String, Value>,
+) -> Result<(), PlanError> {
+    let has_strategy = |side: &Map<String, Value>| side.contains_key("capacityProviderStrategy");
+    // Between a launch type and a strategy there is a way, in both directions (UpdateService, API reference).
+    let may_change = |member: &str| member == "launchType" && has_strategy(ours) != has_strategy(theirs);
+    if let Some(member) = FOR_LIFE.iter().find(|member| changed.contains(member) && !may_change(member)) {
+        let shown =
+            |side: &Map<String, Value>| side.get(*member).map_or("nothing".into(), ToString::to_string);
+        return Err(PlanError::ForLife {
+            service: service.to_owned(),
+            member: (*member).to_owned(),
+            live: shown(theirs),
+            wanted: shown(ours),
+        });
+    }
+    let controller = controller(ours);
+    match DEPLOYED.iter().find(|member| changed.contains(member)) {
+        Some(member) if controller != "ECS" => Err(PlanError::Controller {
+            service: service.to_owned(),
+            member: (*member).to_owned(),
+            controller: controller.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Who makes the deployments.
+fn controller(service: &Map<String, Value>) -> &str {
+    service.get("deploymentController").and_then(|controller| controller["type"].as_str()).unwrap_or("ECS")
 }
 
 /// Puts the exact revision in, or the family's name where that is to be registered first. Gives that family.
@@ -207,7 +270,12 @@ fn resolve(
 ) -> Result<Option<String>, PlanError> {
     let given = wanted.get("taskDefinition").and_then(Value::as_str).or(own).map(ToOwned::to_owned);
     let missing = |name: &str| PlanError::NoDefinition { service: service.to_owned(), name: name.to_owned() };
-    let Some(given) = given else { return Err(missing("(none)")) };
+    let given = match given {
+        Some(given) => given,
+        // Its task sets have one each.
+        None if controller(wanted) == "EXTERNAL" => return Ok(None),
+        None => return Err(missing("(none)")),
+    };
     if revision_name(&given).contains(':') {
         wanted.insert("taskDefinition".to_owned(), json!(given));
         return Ok(None);
@@ -226,60 +294,74 @@ fn resolve(
     }
 }
 
-/// What UpdateService is sent for a member that differs.
+/// What UpdateService is sent for a member that differs; nothing, when it has no word for that.
 fn new_value(
     member: &str,
     wanted: &Map<String, Value>,
     ours: &Map<String, Value>,
     theirs: &Map<String, Value>,
-) -> Value {
-    let given = wanted.get(member).filter(|value| !value.is_null()).cloned();
+) -> Option<Value> {
+    let given = wanted.get(member).cloned();
     match member {
-        "deploymentConfiguration" => deployment(given.unwrap_or_else(|| json!({})), &ours[member], theirs),
-        "serviceConnectConfiguration" => given.unwrap_or_else(|| json!({"enabled": false})),
+        "deploymentConfiguration" => Some(deployment(given.unwrap_or_else(|| json!({})), ours, theirs)),
+        "serviceConnectConfiguration" => Some(given.unwrap_or_else(|| json!({"enabled": false}))),
         // The default, where there is one; else nothing of it.
-        _ => given.or_else(|| ours.get(member).cloned()).unwrap_or_else(|| json!([])),
+        _ => {
+            let given = given.or_else(|| ours.get(member).cloned());
+            given.or_else(|| LISTS.contains(&member).then(|| json!([])))
+        }
     }
 }
 
-/// The input of UpdateService that takes another one back: the same members, as they were before. Empty when the service
-/// had no task definition to go back to.
+/// The input of UpdateService that takes another one back: the same members, as they were before. What UpdateService
+/// cannot take away again is left.
 pub(crate) fn undo(input: &Map<String, Value>, before: &Service) -> Map<String, Value> {
     let document = create_input(&Value::Object(before.document.clone())).unwrap_or_default();
-    let (now, then) = (side_by_side(input, &document).0, side_by_side(&document, &document).0);
+    let mut after = document.clone();
+    after.extend(input.clone());
+    let (now, then) = (side_by_side(&after, &document).0, side_by_side(&document, &document).0);
     let mut back = Map::new();
     for (member, value) in input {
         let value = match member.as_str() {
-            "service" | "cluster" | "forceNewDeployment" => value.clone(),
-            member if !then.contains_key(member) && !document.contains_key(member) => match member {
-                "serviceConnectConfiguration" => json!({"enabled": false}),
-                _ => json!([]),
-            },
+            "service" | "cluster" | "forceNewDeployment" => Some(value.clone()),
+            member if UNSEEN.contains(&member) => document.get(member).cloned(),
+            // A service that never had a word for it goes without (UpdateService, API reference).
+            "availabilityZoneRebalancing" => {
+                Some(document.get(member).cloned().unwrap_or_else(|| json!("DISABLED")))
+            }
             member => new_value(member, &document, &then, &now),
         };
-        back.insert(member.clone(), value);
+        back.extend(value.map(|value| (member.clone(), value)));
     }
     back
 }
 
 /// A deployment configuration that leaves nothing to what was before.
-fn deployment(mut given: Value, ours: &Value, theirs: &Map<String, Value>) -> Value {
-    if let Value::Object(members) = &mut given {
-        let always = ["minimumHealthyPercent", "maximumPercent", "deploymentCircuitBreaker"];
-        for member in always {
-            if let Some(value) = ours.get(member) {
-                members.insert(member.to_owned(), value.clone());
-            }
+fn deployment(mut given: Value, ours: &Map<String, Value>, theirs: &Map<String, Value>) -> Value {
+    const HERE: &str = "deploymentConfiguration";
+    let Value::Object(members) = &mut given else { return given };
+    let always: &[&str] = match controller(ours) {
+        "ECS" => &["minimumHealthyPercent", "maximumPercent", "deploymentCircuitBreaker"],
+        // Others know no circuit breaker (DeploymentConfiguration, API reference).
+        _ => &["minimumHealthyPercent", "maximumPercent"],
+    };
+    let (ours, theirs) =
+        (ours.get(HERE).and_then(Value::as_object), theirs.get(HERE).and_then(Value::as_object));
+    for (member, value) in ours.into_iter().flatten() {
+        if always.contains(&member.as_str()) {
+            members.insert(member.clone(), value.clone());
+        } else if theirs.and_then(|theirs| theirs.get(member)) != Some(value) {
+            members.entry(member.clone()).or_insert_with(|| value.clone());
         }
-        let theirs = theirs.get("deploymentConfiguration");
-        for (member, value) in ours.as_object().into_iter().flatten() {
-            if theirs.and_then(|theirs| theirs.get(member)) != Some(value) {
-                members.entry(member.clone()).or_insert_with(|| value.clone());
-            }
-        }
-        if let Some(Value::Object(alarms)) = members.get_mut("alarms") {
-            // A required member (DeploymentAlarms, API reference).
-            alarms.entry("alarmNames").or_insert_with(|| json!([]));
+    }
+    if theirs.is_some_and(|theirs| theirs.contains_key("lifecycleHooks")) {
+        members.entry("lifecycleHooks").or_insert_with(|| json!([]));
+    }
+    if let Some(Value::Object(alarms)) = members.get_mut("alarms") {
+        // All three are required (DeploymentAlarms, API reference).
+        alarms.entry("alarmNames").or_insert_with(|| json!([]));
+        for flag in ["enable", "rollback"] {
+            alarms.entry(flag).or_insert_with(|| json!(false));
         }
     }
     given

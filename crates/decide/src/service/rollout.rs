@@ -7,7 +7,8 @@ use longshore_model::seen::{Deployment, Service};
 
 use super::revision_name;
 
-/// For so long after it was begun, a deployment may be missing in what DescribeServices answers.
+/// For so long after it was begun, DescribeServices may answer what was before it; and so long after a deployment has
+/// failed, the one that goes back may take to begin.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
 
 /// From how many failed tasks on a deployment is lost, at half of the wanted count: the rule of ECS's own circuit
@@ -17,15 +18,24 @@ const FAILED_TASKS: std::ops::RangeInclusive<i64> = 3..=200;
 /// A deployment that is waited for.
 #[derive(Debug, Clone)]
 pub struct Rollout {
+    /// Empty where others than ECS make the deployments: then all of the service's tasks are meant.
     id: String,
-    /// What ran before, if anything did.
+    task_definition: String,
+    /// What ran before, if that is known.
     before: Option<String>,
     began: Duration,
-    was_seen: bool,
+    /// Those that it replaces. They are never the newest again, but in an answer that is out of date.
+    older: BTreeSet<String>,
+    /// How many tasks are wanted, where nothing but that may have changed.
+    count: Option<i64>,
     /// Of the events, by id.
     told: BTreeSet<String>,
     /// Why it failed, once that is known: from then on, the service going back is waited for.
     failed: Option<String>,
+    /// When it was seen to have failed.
+    failed_at: Option<Duration>,
+    /// The deployment that goes back.
+    back: Option<String>,
 }
 
 /// How far a deployment is.
@@ -71,13 +81,19 @@ impl Rollout {
     /// Waits for the newest deployment of a service, as an update answered it. `before` is the revision that ran before.
     #[must_use]
     pub fn of(service: &Service, before: Option<String>, now: Duration) -> Self {
+        let own = service.primary().cloned().unwrap_or_default();
+        let others = service.deployments.iter().filter(|other| other.id != own.id);
         Self {
-            id: service.primary().map(|primary| primary.id.clone()).unwrap_or_default(),
+            older: others.map(|other| other.id.clone()).collect(),
+            count: (own.rollout_state.as_deref() == Some("COMPLETED")).then_some(service.desired_count),
+            id: own.id,
+            task_definition: own.task_definition,
             before,
             began: now,
-            was_seen: false,
             told: service.events.iter().map(|event| event.id.clone()).collect(),
             failed: None,
+            failed_at: None,
+            back: None,
         }
     }
 
@@ -101,32 +117,43 @@ impl Rollout {
 
     /// Looks at the service; `None` when it is not there.
     pub fn look(&mut self, service: Option<&Service>, now: Duration) -> Stage {
-        let hidden = now.saturating_sub(self.began) < VISIBLE_WITHIN && !self.was_seen;
+        let may_be_old = now.saturating_sub(self.began) < VISIBLE_WITHIN;
         let Some(service) = service.filter(|service| service.status == "ACTIVE") else {
-            return if hidden { Stage::Going(Progress::default()) } else { Stage::Gone };
+            return if may_be_old { Stage::Going(Progress::default()) } else { Stage::Gone };
         };
+        if self.id.is_empty() {
+            // An answer without deployments is either late or one of a service whose deployments ECS does not make.
+            let Some(primary) = service.primary() else { return of_all(service) };
+            self.id.clone_from(&primary.id);
+            self.task_definition.clone_from(&primary.task_definition);
+        }
         let own = service.deployments.iter().find(|deployment| deployment.id == self.id);
-        self.was_seen |= own.is_some();
+        let is_older = |newest: &Deployment| self.older.contains(&newest.id);
         match own {
-            Some(own) => self.of_own(own, service),
-            None if hidden => Stage::Going(Progress::default()),
-            None => self.replaced(service, "it is no longer among the service's deployments"),
+            Some(_) if may_be_old && self.count.is_some_and(|count| count != service.desired_count) => {
+                Stage::Going(Progress::default())
+            }
+            Some(own) if own.status == "PRIMARY" => self.of_own(own, service, now),
+            None if may_be_old && service.primary().is_none_or(is_older) => Stage::Going(Progress::default()),
+            own => self.replaced(own, service),
         }
     }
 
-    fn of_own(&mut self, own: &Deployment, service: &Service) -> Stage {
-        let reason = own.rollout_state_reason.clone().unwrap_or_default();
-        let is_primary = own.status == "PRIMARY";
+    /// It is still the newest.
+    fn of_own(&mut self, own: &Deployment, service: &Service, now: Duration) -> Stage {
         match own.rollout_state.as_deref() {
-            Some("FAILED") if is_primary && !breaker(service).1 => Stage::Failed(reason),
-            // ECS makes the deployment that goes back in the next moment.
-            Some("FAILED") if is_primary => {
-                self.failed = Some(reason);
-                Stage::GoingBack(progress(own, service))
+            Some("FAILED") => {
+                let reason = own.rollout_state_reason.clone().unwrap_or_default();
+                let since = *self.failed_at.get_or_insert(now);
+                // ECS makes the deployment that goes back in the next moment, unless there is nothing to go back to.
+                if goes_back_by_itself(service) && now.saturating_sub(since) < VISIBLE_WITHIN {
+                    self.failed = Some(reason);
+                    Stage::GoingBack(progress(own, service))
+                } else {
+                    Stage::Failed(reason)
+                }
             }
-            Some("FAILED") => self.replaced(service, &reason),
-            _ if !is_primary => self.replaced(service, &reason),
-            Some("COMPLETED") | None if is_settled(own, service) => Stage::Stable(progress(own, service)),
+            _ if is_stable(own, service) => Stage::Stable(progress(own, service)),
             _ if is_lost(own, service) => Stage::Failed(format!(
                 "{} tasks failed, and the service has no circuit breaker",
                 own.failed_tasks
@@ -135,34 +162,48 @@ impl Rollout {
         }
     }
 
-    /// There is a newer deployment: ECS's way back, or somebody else's.
-    fn replaced(&mut self, service: &Service, reason: &str) -> Stage {
+    /// There is a newer deployment: ECS's way back, or somebody else's. `own` may be gone by now.
+    fn replaced(&mut self, own: Option<&Deployment>, service: &Service) -> Stage {
         let Some(primary) = service.primary() else { return Stage::Going(Progress::default()) };
-        let own_failed = service.deployments.iter().any(|deployment| {
-            deployment.id == self.id && deployment.rollout_state.as_deref() == Some("FAILED")
-        });
-        if own_failed {
-            self.failed.get_or_insert_with(|| reason.to_owned());
+        if let Some(own) = own.filter(|own| own.rollout_state.as_deref() == Some("FAILED")) {
+            self.failed.get_or_insert_with(|| own.rollout_state_reason.clone().unwrap_or_default());
         }
-        let rolls_back = primary.rollout_state_reason.as_deref().is_some_and(is_rollback);
-        let goes_back = self.before.as_deref() == Some(primary.task_definition.as_str());
-        match &self.failed {
-            None if !(rolls_back && goes_back) => {
-                let to = revision_name(&primary.task_definition);
-                Stage::Superseded(format!("deployment {} of {to} took its place", primary.id))
-            }
-            failed => {
-                let reason = failed.clone().unwrap_or_else(|| reason.to_owned());
-                if is_settled(primary, service) && primary.rollout_state.as_deref() != Some("IN_PROGRESS") {
-                    let to = revision_name(&primary.task_definition).to_owned();
-                    Stage::RolledBack { reason, to }
-                } else {
-                    self.failed = Some(reason);
-                    Stage::GoingBack(progress(primary, service))
-                }
-            }
+        let to = revision_name(&primary.task_definition).to_owned();
+        if !self.is_way_back(primary, service) {
+            return Stage::Superseded(format!("deployment {} of {to} took its place", primary.id));
+        }
+        self.back = Some(primary.id.clone());
+        let unknown = || "it is no longer the newest deployment of the service".to_owned();
+        let reason = self.failed.get_or_insert_with(unknown).clone();
+        if primary.rollout_state.as_deref() == Some("FAILED") {
+            Stage::Failed(format!("{reason}; the way back to {to} failed too"))
+        } else if is_stable(primary, service) {
+            Stage::RolledBack { reason, to }
+        } else {
+            Stage::GoingBack(progress(primary, service))
         }
     }
+
+    /// Whether a deployment that took our place takes the service back, and is not somebody else's.
+    fn is_way_back(&self, primary: &Deployment, service: &Service) -> bool {
+        let says_so = primary.rollout_state_reason.as_deref().is_some_and(is_rollback);
+        let goes_back = match &self.before {
+            Some(before) => *before == primary.task_definition,
+            None => self.failed.is_some(),
+        };
+        // Once it is over, it no longer says what it was.
+        let is_likely = primary.task_definition != self.task_definition && goes_back_by_itself(service);
+        says_so
+            || self.back.as_ref() == Some(&primary.id)
+            || (goes_back && (self.failed.is_some() || is_likely))
+    }
+}
+
+/// A service whose deployments ECS does not make: it is as it should be when its tasks are.
+fn of_all(service: &Service) -> Stage {
+    let Service { running_count: running, pending_count: pending, desired_count: desired, .. } = *service;
+    let progress = Progress { running, pending, desired, ..Progress::default() };
+    if running == desired && pending == 0 { Stage::Stable(progress) } else { Stage::Going(progress) }
 }
 
 /// ECS's words for a deployment that goes back: "ECS deployment circuit breaker: rolling back to deploymentId ..."
@@ -172,24 +213,38 @@ fn is_rollback(reason: &str) -> bool {
     reason.contains("rolling back") || reason.contains("rolled back") || reason.contains("rollback")
 }
 
-fn is_settled(own: &Deployment, service: &Service) -> bool {
-    service.deployments.len() == 1
+/// Whether all is done that a deployment is there for.
+fn is_stable(own: &Deployment, service: &Service) -> bool {
+    let is_settled = service.deployments.len() == 1
         && own.running_count == own.desired_count
         && own.pending_count == 0
-        && service.running_count == service.desired_count
+        && service.running_count == service.desired_count;
+    // ECS counts its daemons in its own time; of others, none wanted is none to wait for.
+    let is_daemon = service.document.get("schedulingStrategy").is_some_and(|word| word == "DAEMON");
+    let is_done = match own.rollout_state.as_deref() {
+        Some("COMPLETED") | None => true,
+        Some("FAILED") => false,
+        Some(_) => service.desired_count == 0 && !is_daemon,
+    };
+    is_settled && is_done
 }
 
-/// Whether the circuit breaker is on, and whether it goes back by itself.
-fn breaker(service: &Service) -> (bool, bool) {
-    let configuration = service.document.get("deploymentConfiguration");
-    let breaker = configuration.and_then(|it| it.get("deploymentCircuitBreaker"));
-    let is_on = |member: &str| breaker.and_then(|it| it.get(member)?.as_bool()).unwrap_or(false);
-    (is_on("enable"), is_on("enable") && is_on("rollback"))
+/// Whether one of the ways in which ECS finds a deployment failed is on.
+fn is_on(service: &Service, way: &str, flag: &str) -> bool {
+    let way = service.document.get("deploymentConfiguration").and_then(|it| it.get(way));
+    let is_set = |flag: &str| way.and_then(|it| it.get(flag)?.as_bool()).unwrap_or(false);
+    is_set("enable") && is_set(flag)
+}
+
+/// Whether ECS goes back by itself when a deployment fails.
+fn goes_back_by_itself(service: &Service) -> bool {
+    ["deploymentCircuitBreaker", "alarms"].into_iter().any(|way| is_on(service, way, "rollback"))
 }
 
 /// Without ECS's circuit breaker, we count ourselves.
 fn is_lost(own: &Deployment, service: &Service) -> bool {
-    !breaker(service).0 && own.failed_tasks >= too_many(service.desired_count)
+    !is_on(service, "deploymentCircuitBreaker", "enable")
+        && own.failed_tasks >= too_many(service.desired_count)
 }
 
 fn too_many(desired: i64) -> i64 {

@@ -44,6 +44,7 @@ impl Cloud {
             instance: instance.clone(),
             tags: recipe.tags.clone(),
             prepared: false,
+            service: recipe.service.clone(),
             wake: None,
             published: 0,
             definition,
@@ -54,6 +55,9 @@ impl Cloud {
         if let Some(instance) = instance {
             self.count_task(&instance, None, status);
             self.instance_changed(&instance);
+        }
+        if recipe.service.is_some() {
+            self.unsettled_tasks.insert(id.clone());
         }
         self.touch(Key::Task(id.clone()));
         self.emit(Effect::Prepare(id.clone()));
@@ -82,10 +86,7 @@ impl Cloud {
                 container(definition, change, arn, &task_arn, attachment.as_ref())
             })
             .collect();
-        let (fargate, provider) = match target {
-            Target::Fargate { provider } => (true, provider.clone()),
-            Target::Instances | Target::Instance(_) => (false, None),
-        };
+        let (fargate, provider) = (matches!(target, Target::Fargate { .. }), target.provider());
         let platform = spec.runtime_platform.as_ref();
         let architecture = platform.and_then(|it| it.cpu_architecture.as_deref()).unwrap_or("X86_64");
         let storage = recipe.overrides.ephemeral_storage.clone().or_else(|| spec.ephemeral_storage.clone());

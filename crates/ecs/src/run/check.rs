@@ -4,7 +4,7 @@ use longshore_model::network::{NetworkConfiguration, NetworkMode};
 use longshore_model::task::TaskOverride;
 use longshore_model::task_definition::TaskDefinition;
 
-use super::{Recipe, Target};
+use super::Target;
 use crate::fault::{Fault, FaultKind};
 
 /// ECS's limit on the JSON of the overrides, in characters.
@@ -89,7 +89,7 @@ pub(super) fn overrides(given: &TaskOverride, definition: &TaskDefinition) -> Re
     Err(Fault::invalid("Overrides of the task's cpu and memory must be whole numbers of CPU units and MiB."))
 }
 
-pub(super) fn network(given: Option<&NetworkConfiguration>, mode: Option<NetworkMode>) -> Result<(), Fault> {
+pub(crate) fn network(given: Option<&NetworkConfiguration>, mode: Option<NetworkMode>) -> Result<(), Fault> {
     let given = given.and_then(|given| given.awsvpc_configuration.as_ref());
     match (given, mode == Some(NetworkMode::Awsvpc)) {
         (None, true) => Err(Fault::invalid(
@@ -109,20 +109,25 @@ pub(super) fn network(given: Option<&NetworkConfiguration>, mode: Option<Network
     }
 }
 
-pub(super) fn target(target: &Target, recipe: &Recipe) -> Result<(), Fault> {
+pub(crate) fn target(
+    target: &Target,
+    definition: &TaskDefinition,
+    network: Option<&NetworkConfiguration>,
+    platform_version: Option<&str>,
+) -> Result<(), Fault> {
     let (word, fargate) = match target {
         Target::Fargate { .. } => ("FARGATE", true),
-        Target::Instances | Target::Instance(_) => ("EC2", false),
+        Target::Instances { .. } | Target::Instance(_) => ("EC2", false),
     };
-    if !recipe.definition.compatibilities.iter().any(|known| known == word) {
+    if !definition.compatibilities.iter().any(|known| known == word) {
         return Err(Fault::invalid(format!("Task definition does not support launch_type {word}.")));
     }
-    let public = recipe.network.as_ref().and_then(|it| it.awsvpc_configuration.as_ref());
+    let public = network.and_then(|it| it.awsvpc_configuration.as_ref());
     let public = public.is_some_and(|it| it.assign_public_ip.as_deref() == Some("ENABLED"));
     if public && !fargate {
         return Err(Fault::invalid("Assign public IP is not supported for this launch type."));
     }
-    match recipe.platform_version.as_deref() {
+    match platform_version {
         None => Ok(()),
         Some(_) if !fargate => {
             Err(Fault::invalid("The platform version must be null when specifying an EC2 launch type."))

@@ -5,6 +5,7 @@ use longshore_model::network::{CapacityProviderStrategyItem, LaunchType};
 use super::{RunTask, Target};
 use crate::cloud::Cloud;
 use crate::fault::Fault;
+use crate::provider;
 
 /// ECS's limit on one strategy.
 const STRATEGY_LIMIT: usize = 20;
@@ -25,7 +26,7 @@ impl Cloud {
                  again.",
             )),
             (Some(LaunchType::Fargate), []) => Ok(vec![Target::Fargate { provider: None }; count]),
-            (Some(LaunchType::Ec2), []) => Ok(vec![Target::Instances; count]),
+            (Some(LaunchType::Ec2), []) => Ok(vec![Target::Instances { provider: None }; count]),
             (Some(LaunchType::External), []) => {
                 Err(Fault::invalid("No Container Instances were found in your cluster."))
             }
@@ -34,7 +35,7 @@ impl Cloud {
             }
             (None, strategy @ [_, ..]) => shares(strategy, known, count),
             (None, []) => match cluster.map(|it| it.default_strategy.as_slice()).unwrap_or_default() {
-                [] => Ok(vec![Target::Instances; count]),
+                [] => Ok(vec![Target::Instances { provider: None }; count]),
                 strategy => shares(strategy, known, count),
             },
         }
@@ -47,11 +48,16 @@ fn shares(
     known: &[String],
     count: usize,
 ) -> Result<Vec<Target>, Fault> {
+    check_strategy(strategy, known)?;
+    Ok(divide(strategy, count))
+}
+
+/// The shares of a strategy that was found valid.
+pub(crate) fn divide(strategy: &[CapacityProviderStrategyItem], count: usize) -> Vec<Target> {
     let weights = weights(strategy);
-    check(strategy, &weights, known)?;
     let based = strategy.iter().find(|item| item.base.unwrap_or(0) > 0);
     let base = based.and_then(|item| usize::try_from(item.base?).ok()).unwrap_or(0).min(count);
-    let mut targets: Vec<Target> = based.map(|item| vec![fargate(item); base]).unwrap_or_default();
+    let mut targets: Vec<Target> = based.map(|item| vec![target(item); base]).unwrap_or_default();
     let mut given = vec![0_i64; strategy.len()];
     while targets.len() < count {
         // The provider that is furthest behind its share: (given + 1) / weight is least.
@@ -60,13 +66,18 @@ fn shares(
             ((*a + 1) * *weight_b).cmp(&((*b + 1) * *weight_a))
         });
         let Some((index, _)) = next else { break };
-        targets.push(fargate(&strategy[index]));
+        targets.push(target(&strategy[index]));
         given[index] += 1;
     }
-    Ok(targets)
+    targets
 }
 
-fn check(strategy: &[CapacityProviderStrategyItem], weights: &[i64], known: &[String]) -> Result<(), Fault> {
+/// Whether a strategy is one for a cluster with these providers.
+pub(crate) fn check_strategy(
+    strategy: &[CapacityProviderStrategyItem],
+    known: &[String],
+) -> Result<(), Fault> {
+    let weights = weights(strategy);
     if strategy.len() > STRATEGY_LIMIT {
         return Err(Fault::invalid(format!(
             "The capacity provider strategy cannot contain more than {STRATEGY_LIMIT} capacity providers."
@@ -105,8 +116,14 @@ fn weights(strategy: &[CapacityProviderStrategyItem]) -> Vec<i64> {
     strategy.iter().map(|item| i64::from(item.weight.unwrap_or(absent))).collect()
 }
 
-fn fargate(item: &CapacityProviderStrategyItem) -> Target {
-    Target::Fargate { provider: Some(item.capacity_provider.clone()) }
+/// Which instances belong to a provider nobody knows here: its tasks go to any of the cluster's.
+fn target(item: &CapacityProviderStrategyItem) -> Target {
+    let provider = Some(item.capacity_provider.clone());
+    if provider::is_fargate(&item.capacity_provider) {
+        Target::Fargate { provider }
+    } else {
+        Target::Instances { provider }
+    }
 }
 
 #[cfg(test)]

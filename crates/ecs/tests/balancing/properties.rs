@@ -32,25 +32,25 @@ fn happening() -> impl Strategy<Value = Happening> {
     use Happening::*;
     let (few, target) = (0..4_usize, 0..4_u8);
     prop_oneof![
-        few.clone().prop_map(Balancer),
-        few.clone().prop_map(Group),
-        (few.clone(), 80..83_u16, few.clone())
+        1 => few.clone().prop_map(Balancer),
+        1 => few.clone().prop_map(Group),
+        1 => (few.clone(), 80..83_u16, few.clone())
             .prop_map(|(balancer, port, group)| Listener { balancer, port, group }),
         3 => (few.clone(), 1..6, few.clone())
             .prop_map(|(listener, priority, group)| Rule { listener, priority, group }),
-        (few.clone(), 1..6).prop_map(|(rule, priority)| MoveRule { rule, priority }),
-        (few.clone(), prop::option::of(few.clone())).prop_map(|(listener, group)| Default { listener, group }),
-        few.clone().prop_map(DeleteRule),
-        few.clone().prop_map(DeleteListener),
-        few.clone().prop_map(DeleteGroup),
-        few.clone().prop_map(DeleteBalancer),
+        1 => (few.clone(), 1..6).prop_map(|(rule, priority)| MoveRule { rule, priority }),
+        1 => (few.clone(), prop::option::of(few.clone())).prop_map(|(listener, group)| Default { listener, group }),
+        1 => few.clone().prop_map(DeleteRule),
+        1 => few.clone().prop_map(DeleteListener),
+        1 => few.clone().prop_map(DeleteGroup),
+        1 => few.clone().prop_map(DeleteBalancer),
         4 => (few.clone(), target.clone()).prop_map(|(group, target)| Register { group, target }),
         2 => (few.clone(), target.clone()).prop_map(|(group, target)| Deregister { group, target }),
         4 => (few.clone(), target.clone(), any::<bool>())
             .prop_map(|(group, target, is_healthy)| Health { group, target, is_healthy }),
-        (few, target).prop_map(|(group, target)| Drained { group, target }),
-        (0..400_i64).prop_map(Wait),
-        Just(Restart),
+        1 => (few, target).prop_map(|(group, target)| Drained { group, target }),
+        1 => (0..400_i64).prop_map(Wait),
+        1 => Just(Restart),
     ]
 }
 

@@ -22,8 +22,13 @@ pub fn get_caller_identity(scope: &Scope, access_key: &str, request_id: &str) ->
 /// The body of a refused call (HTTP 400) in the query protocol.
 #[must_use]
 pub fn error(code: &str, message: &str, request_id: &str) -> String {
+    error_of(NAMESPACE, code, message, request_id)
+}
+
+/// The same for the service of this namespace.
+pub(crate) fn error_of(namespace: &str, code: &str, message: &str, request_id: &str) -> String {
     format!(
-        "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>{}</Code>\n    \
+        "<ErrorResponse xmlns=\"{namespace}\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>{}</Code>\n    \
          <Message>{}</Message>\n  </Error>\n  <RequestId>{}</RequestId>\n</ErrorResponse>\n",
         escape(code),
         escape(message),
@@ -42,7 +47,8 @@ fn user_id(access_key: &str) -> String {
     format!("AIDA{}", access_key.strip_prefix("AKIA").unwrap_or(access_key))
 }
 
-fn escape(text: &str) -> String {
+/// A text that stands between the tags of XML, or in an attribute.
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

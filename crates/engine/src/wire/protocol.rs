@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, Body};
+use super::{Answer, Body, ec2};
 use crate::beside::identity;
 use crate::keys::random_bytes;
 use crate::refusal::Refusal;
@@ -108,6 +108,10 @@ pub(super) fn refused(refusal: &Refusal, headers: &HeaderMap, request_id: &str) 
     if !is_form(headers) {
         return json_refusal(refusal);
     }
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if authorization.contains("/ec2/aws4_request") {
+        return ec2::refused(refusal, request_id);
+    }
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     let message = refusal.message.as_deref().unwrap_or("");
     xml(status, identity::error(refusal.code.trim_end_matches("Exception"), message, request_id))
@@ -120,11 +124,6 @@ pub(super) fn xml(status: StatusCode, body: String) -> Answer {
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     kind.starts_with("application/x-www-form-urlencoded")
-}
-
-/// The fields of a form.
-pub(super) fn form(body: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(body).into_owned().collect()
 }
 
 pub(super) fn response(answer: Answer, request_id: &str) -> Response<Body> {

@@ -8,8 +8,8 @@ use anyhow::Result;
 use crate::error::Failed;
 use crate::terminal::{self, Style};
 
-const TASK_DEFINITION: &str = include_str!("../../../../templates/skeleton.taskdef.yaml");
-const SERVICE: &str = include_str!("../../../../templates/skeleton.service.yaml");
+const TASK_DEFINITION: &str = include_str!("../../../../templates/files/taskdef.yaml");
+const SERVICE: &str = include_str!("../../../../templates/files/service.yaml");
 
 /// Stands for the name in both.
 const PLACEHOLDER: &str = "NAME";

@@ -26,11 +26,13 @@ pub(super) fn failed(path: &str, text: &str, error: &Error) -> Failed {
         Some(Trouble::Said { why, hint }) => return failed(why).with_hint(hint),
         None => {}
     }
-    if error.kind() == ErrorKind::UndefinedError || undefined(error, text).is_some() {
-        let name = undefined(error, text).unwrap_or_else(|| before_filters(expression));
-        return failed(&format!("`{name}` is not defined")).with_hint(how_to_define(name));
+    let at = range.as_ref().map_or(0, |range| range.start);
+    if let Some(name) = undefined(error) {
+        let place = position(text, at, name).map_or(place, |start| Place::of(text, start));
+        let message = format!("`{name}` is not defined");
+        return place.failed(path, text, &message).with_hint(how_to_define(name));
     }
-    let (message, hint) = in_words(error, expression);
+    let (message, hint) = in_words(error, expression, text[at..].starts_with('`'));
     match hint {
         Some(hint) => failed(&message).with_hint(hint),
         None => failed(&message),
@@ -43,15 +45,18 @@ fn trouble(error: &Error) -> Option<&Trouble> {
     causes.into_iter().find_map(|cause| cause.downcast_ref::<Trouble>())
 }
 
-/// The name that is undefined, as far as the engine knows it. It is part of the file.
-fn undefined<'a>(error: &Error, text: &'a str) -> Option<&'a str> {
+/// The name that is undefined, which is part of the file.
+fn undefined(error: &Error) -> Option<&str> {
     let (before, _) = error.detail()?.rsplit_once("` is undefined")?;
-    let (_, name) = before.rsplit_once('`')?;
-    text.find(name).map(|start| &text[start..start + name.len()])
+    before.rsplit_once('`').map(|(_, name)| name)
 }
 
-fn before_filters(expression: &str) -> &str {
-    expression.split('|').next().unwrap_or_default().trim()
+/// Where a name is in the tag that has this byte: the engine points at a filter behind it, or at all of a sum.
+fn position(text: &str, at: usize, name: &str) -> Option<usize> {
+    let start = ["{{", "{%"].into_iter().filter_map(|begin| text[..at].rfind(begin)).max()?;
+    let continues = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = text[start..].match_indices(name).map(|(offset, _)| start + offset);
+    found.find(|found| !text[found + name.len()..].starts_with(continues))
 }
 
 fn how_to_define(name: &str) -> String {
@@ -64,15 +69,15 @@ fn how_to_define(name: &str) -> String {
 }
 
 /// All else. The engine's own words are used where they are about the template; elsewhere they may show values.
-fn in_words(error: &Error, expression: &str) -> (String, Option<&'static str>) {
+fn in_words(error: &Error, expression: &str, is_backtick: bool) -> (String, Option<&'static str>) {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
-        ErrorKind::SyntaxError | ErrorKind::BadEscape if expression.contains('`') || detail.contains('`') => {
-            (
-                format!("this is no template: {detail}"),
-                Some("names are quoted with \" or ', and functions have parentheses: {{ ssm(\"/name\") }}"),
-            )
-        }
+        ErrorKind::SyntaxError | ErrorKind::BadEscape if is_backtick => (
+            format!("this is no template: {detail}"),
+            Some(
+                "names are quoted with \" or ', and functions have parentheses: {{ ssm(\"/name\") }}, {{ env.NAME }}",
+            ),
+        ),
         ErrorKind::SyntaxError | ErrorKind::BadEscape => (
             format!("this is no template: {detail}"),
             Some(

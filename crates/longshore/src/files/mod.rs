@@ -17,9 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use longshore_decide::service::files::{
-    AUTOCREATE, Composed, Holds, Rules, Wrong, clash, compose, create_input, part,
-};
+use longshore_decide::service::create_input;
+use longshore_decide::service::files::{AUTOCREATE, Composed, Holds, Rules, Wrong, clash, compose, part};
 use longshore_decide::task_definition::register_input;
 use longshore_model::create_service::CreateService;
 use longshore_model::task_definition::TaskSpec;
@@ -131,7 +130,7 @@ fn find(directory: &Path, only: &[String]) -> Result<BTreeMap<String, BTreeMap<H
     let mut found: BTreeMap<String, BTreeMap<Holds, PathBuf>> = BTreeMap::new();
     for path in paths {
         let Some((name, holds)) = path.file_name().and_then(|name| part(name.to_str()?)) else { continue };
-        if !path.is_file() {
+        if path.is_dir() {
             continue;
         }
         if let Some(other) = found.entry(name.to_owned()).or_default().insert(holds, path.clone()) {
@@ -297,6 +296,11 @@ fn misread(
     let marked = values.and_then(|values| template::render_marked(name, text, values));
     let Some(marked) = marked else {
         let failed = place.failed(name, text, &wrong.why);
+        // What other tools put in; where it is no text, YAML takes it for one.
+        let rest: String = line.chars().skip(column - 1).take(2).collect();
+        if rest == "${" || rest.starts_with('<') {
+            return failed.with_hint("a placeholder is written {{ env.NAME }} or {{ var.NAME }}");
+        }
         return if wrong.is_yaml { failed.with_hint(file::IS_YAML) } else { failed };
     };
     let origin = place::origin(text, &marked, place);

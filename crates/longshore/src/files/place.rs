@@ -75,7 +75,10 @@ pub(super) fn origin(source: &str, marked: &str, at: Place) -> Origin {
     let (mut rendered, mut blanked) = (Place { line: 1, column: 1 }, Place { line: 1, column: 1 });
     let (mut text, mut depth, mut behind_value, mut found) = (String::new(), 0_usize, false, None);
     for character in marked.chars() {
-        if found.is_none() && (rendered.line, rendered.column) >= (at.line, at.column) && character != OPEN {
+        if found.is_none()
+            && (rendered.line, rendered.column) >= (at.line, at.column)
+            && !matches!(character, OPEN | CLOSE)
+        {
             found = Some(blanked);
         }
         match character {

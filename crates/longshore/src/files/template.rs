@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use longshore_model::{Error as CallError, Kind};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, Serde, ValueKind};
 use minijinja::{AutoEscape, Error, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter};
 
@@ -179,6 +180,10 @@ fn environment(values: &Arc<Values>, marks: bool) -> minijinja::Environment<'sta
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(MAX_STEPS));
+    // A block of YAML that ends the file keeps its line break.
+    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+        environment.set_syntax(syntax);
+    }
     // Names what is undefined. What else it knows has values in it, and is not asked for.
     environment.set_debug(true);
     environment.set_formatter(move |out, state, value| write(out, state, value, marks));
@@ -221,7 +226,8 @@ fn write(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value, marks: 
 /// The filter `json`: a whole JSON value, a text with its quotes.
 fn json(value: &Value) -> Result<String, Error> {
     if value.is_undefined() {
-        return Err(ErrorKind::UndefinedError.into());
+        // The engine's own refusal names what is undefined.
+        return Err(i64::try_from(value.clone()).err().unwrap_or_else(|| ErrorKind::UndefinedError.into()));
     }
     serde_json::to_string(value).map_err(|_| ErrorKind::BadSerialization.into())
 }

@@ -76,7 +76,10 @@ fn only_what_is_named_is_rendered() {
     let files = [("web.taskdef", TASKDEF), ("api.taskdef", "{{ env.NOTHING }}")];
     let only = |name: &str| Options { only: vec![name.to_owned()], ..Options::default() };
     assert_eq!(read_with(&files, only("web")).unwrap().len(), 1);
-    insta::assert_snapshot!(read_with(&files, only("wbe")).unwrap_err(), @"");
+    insta::assert_snapshot!(read_with(&files, only("wbe")).unwrap_err(), @r#"
+    error: there is no `wbe` in `ecs`
+    hint: there are api, web
+    "#);
 }
 
 #[test]
@@ -92,6 +95,9 @@ fn directories_are_not_walked_and_links_to_files_are_read() {
     let units = units(place.path(), Options::default(), environment, Box::new(nobody)).unwrap();
     let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
     assert_eq!(names, ["web"]);
+    fs_err::remove_file(elsewhere.path().join("w")).unwrap();
+    let gone = super::units(place.path(), Options::default(), environment, Box::new(nobody)).unwrap_err();
+    assert_eq!(gone.to_string(), "cannot read the file");
 }
 
 #[test]
@@ -123,7 +129,10 @@ fn values_are_put_in_before_the_text_is_read() {
 
 #[test]
 fn what_is_not_there_has_a_next_step() {
-    insta::assert_snapshot!(refused(&[("README.md", "")]), @"");
+    insta::assert_snapshot!(refused(&[("README.md", "")]), @r#"
+    error: there is no NAME.taskdef and no NAME.service in `ecs`
+    hint: `longshore templates NAME --dir ecs` writes a first pair
+    "#);
     let nowhere = units(Path::new("/nowhere/at/all"), Options::default(), environment, Box::new(nobody));
     let (lines, exit) = crate::error::render(&nowhere.unwrap_err().into());
     assert_eq!((lines[0].as_str(), exit), ("error: cannot read the directory", 2));
@@ -133,43 +142,118 @@ fn what_is_not_there_has_a_next_step() {
 #[test]
 fn files_that_make_no_sense_together_are_named() {
     let two = [("web.taskdef", TASKDEF), ("web.taskdef.json", TASKDEF)];
-    insta::assert_snapshot!(refused(&two), @"");
+    insta::assert_snapshot!(refused(&two), @r#"
+    error: `ecs/web.taskdef` and `ecs/web.taskdef.json` are both the task definition of `web`
+    hint: take one of them away
+    "#);
     let same = r#"{"family": "web", "containerDefinitions": []}"#;
-    insta::assert_snapshot!(refused(&[("api.taskdef", same), ("web.taskdef", TASKDEF)]), @"");
+    insta::assert_snapshot!(refused(&[("api.taskdef", same), ("web.taskdef", TASKDEF)]), @r#"
+    error: `ecs/api.taskdef` and `ecs/web.taskdef` both describe task definition `web`
+    hint: rename one of them, or take one file away
+    "#);
     let service = r#"{"serviceName": "web", "taskDefinition": "x"}"#;
-    insta::assert_snapshot!(refused(&[("api.service", service), ("web.service", service)]), @"");
+    insta::assert_snapshot!(refused(&[("api.service", service), ("web.service", service)]), @r#"
+    error: `ecs/api.service` and `ecs/web.service` both describe service `web`
+    hint: rename one of them, or take one file away
+    "#);
     let asks = format!("# AUTOCREATE.SERVICE\n{YAML}");
-    insta::assert_snapshot!(refused(&[("api.service", service), ("web.taskdef", &asks)]), @"");
-    insta::assert_snapshot!(refused(&[("web.service", "{}")]), @"");
-    insta::assert_snapshot!(refused(&[("web.service", service), ("web.taskdef", TASKDEF)]), @"");
+    insta::assert_snapshot!(refused(&[("api.service", service), ("web.taskdef", &asks)]), @r#"
+    error: `ecs/api.service` and `ecs/web.taskdef` both describe service `web`
+    hint: rename one of them, or take one file away
+    "#);
+    insta::assert_snapshot!(refused(&[("web.service", "{}")]), @r#"
+    error: `ecs/web.service` names no task definition
+    hint: add `taskDefinition` to it, or put `web.taskdef` beside it
+    "#);
+    insta::assert_snapshot!(refused(&[("web.service", service), ("web.taskdef", TASKDEF)]), @r#"
+    error: `ecs/web.service` names task definition `x`, and `ecs/web.taskdef` beside it is of family `web`
+    hint: take `taskDefinition` out of the service, or give the two files different names
+    "#);
     let awsvpc = format!("{asks}networkMode: awsvpc\n");
-    insta::assert_snapshot!(refused(&[("web.taskdef", &awsvpc)]), @"");
-    insta::assert_snapshot!(refused(&[("web.taskdef", &format!("family: 7\n{YAML}"))]), @"");
+    insta::assert_snapshot!(refused(&[("web.taskdef", &awsvpc)]), @r#"
+    error: `ecs/web.taskdef` asks for a service with AUTOCREATE.SERVICE, and networkMode awsvpc needs subnets
+    hint: put `web.service` with a `networkConfiguration` beside it; `longshore templates` writes one
+    "#);
+    insta::assert_snapshot!(refused(&[("web.taskdef", &format!("family: 7\n{YAML}"))]), @r#"
+    error: `ecs/web.taskdef`: `family` is not a text
+    hint: write it in quotes
+    "#);
 }
 
 #[test]
 fn what_is_neither_is_said_to_be_neither() {
-    insta::assert_snapshot!(refused(&[("web.taskdef", "{\"family\": \"web\"}")]), @"");
-    insta::assert_snapshot!(refused(&[("web.service", TASKDEF)]), @"");
-    insta::assert_snapshot!(refused(&[("web.service", "")]), @"");
+    insta::assert_snapshot!(refused(&[("web.taskdef", "{\"family\": \"web\"}")]), @r#"
+    error: `ecs/web.taskdef` is not a task definition
+    hint: it needs `containerDefinitions`, or a `taskDefinition` with them inside; `longshore templates` writes an example
+    "#);
+    insta::assert_snapshot!(refused(&[("web.service", TASKDEF)]), @r#"
+    error: `ecs/web.service` is not a service
+    hint: it has the shape that CreateService takes, or that DescribeServices gives of one service; `longshore templates` writes an example
+    "#);
+    insta::assert_snapshot!(refused(&[("web.service", "")]), @r#"
+    error: `ecs/web.service` is not a service
+    hint: it has the shape that CreateService takes, or that DescribeServices gives of one service; `longshore templates` writes an example
+    "#);
 }
 
 #[test]
 fn a_text_that_is_no_json_or_yaml_is_shown_where_it_goes_wrong() {
-    insta::assert_snapshot!(refused(&[("web.taskdef", "{\n  \"family\": \"web\"\n  \"cpu\": 1\n}")]), @"");
-    insta::assert_snapshot!(refused(&[("web.taskdef.yaml", "family: web\ncpu: [1,\nmemory: 2\n")]), @"");
-    insta::assert_snapshot!(refused(&[("web.taskdef.json", "# ours\nfamily: web\n")]), @"");
-    insta::assert_snapshot!(refused(&[("web.taskdef", "")]), @"");
+    insta::assert_snapshot!(refused(&[("web.taskdef", "{\n  \"family\": \"web\"\n  \"cpu\": 1\n}")]), @r#"
+    error: ecs/web.taskdef:3:3: expected `,` or `}`
+      3 |   "cpu": 1
+        |   ^
+    "#);
+    insta::assert_snapshot!(refused(&[("web.taskdef.yaml", "family: web\ncpu: [1,\nmemory: 2\n")]), @r#"
+    error: ecs/web.taskdef.yaml:2:6: unclosed bracket '['
+      2 | cpu: [1,
+        |      ^
+    "#);
+    insta::assert_snapshot!(refused(&[("web.taskdef.json", "# ours\nfamily: web\n")]), @r#"
+    error: ecs/web.taskdef.json:1:1: expected value
+      1 | # ours
+        | ^
+    hint: this is YAML, not JSON (which has no comments): name the file .yaml
+    "#);
+    insta::assert_snapshot!(refused(&[("web.service", "{\"desiredCount\": <COUNT>}")]), @r#"
+    error: ecs/web.service:1:18: expected value
+      1 | {"desiredCount": <COUNT>}
+        |                  ^
+    hint: a placeholder is written {{ env.NAME }} or {{ var.NAME }}
+    "#);
+    insta::assert_snapshot!(refused(&[("web.service", "{\"desiredCount\":\n  ${COUNT}}")]), @r#"
+    error: ecs/web.service:2:3: expected value
+      2 |   ${COUNT}}
+        |   ^
+    hint: a placeholder is written {{ env.NAME }} or {{ var.NAME }}
+    "#);
+    insta::assert_snapshot!(refused(&[("web.taskdef", "")]), @r#"
+    error: `ecs/web.taskdef` is not a task definition
+    hint: it needs `containerDefinitions`, or a `taskDefinition` with them inside; `longshore templates` writes an example
+    "#);
 }
 
 #[test]
 fn a_value_that_breaks_the_text_is_not_shown() {
     let quoted = "{\n  \"family\": \"{{ env.QUOTED }}\",\n  \"cpu\": \"1\"\n}";
-    insta::assert_snapshot!(refused(&[("web.taskdef", quoted)]), @"");
+    insta::assert_snapshot!(refused(&[("web.taskdef", quoted)]), @r#"
+    error: ecs/web.taskdef:2:14: expected `,` or `}`
+      2 |   "family": "{{ env.QUOTED }}",
+        |              ^
+    hint: a value may have quotes or line breaks in it: write {{ ... | json }}, without quotes around it
+    "#);
     let missing_comma = "{\n  \"family\": \"{{ env.IMAGE }}\"\n  \"cpu\": \"1\"\n}";
-    insta::assert_snapshot!(refused(&[("web.taskdef", missing_comma)]), @"");
+    insta::assert_snapshot!(refused(&[("web.taskdef", missing_comma)]), @r#"
+    error: ecs/web.taskdef:3:3: expected `,` or `}`
+      3 |   "cpu": "1"
+        |   ^
+    "#);
     let repeated = "{% for x in [1, 2] %}\n{\"a\": \"{{ env.QUOTED }}\"}\n{% endfor %}\n";
-    insta::assert_snapshot!(refused(&[("web.taskdef", repeated)]), @"");
+    insta::assert_snapshot!(refused(&[("web.taskdef", repeated)]), @r#"
+    error: ecs/web.taskdef:2:8: expected `,` or `}` (in the rendered text)
+      2 | {"a": "…"}
+        |        ^
+    hint: a value may have quotes or line breaks in it: write {{ ... | json }}, without quotes around it
+    "#);
     let yaml = "family: web\ncpu: {{ env.IMAGE }}: {{ env.QUOTED }}\n";
     let said = refused(&[("web.taskdef", yaml)]);
     assert!(
@@ -181,11 +265,24 @@ fn a_value_that_breaks_the_text_is_not_shown() {
 #[test]
 fn a_slip_is_refused_and_what_may_be_new_is_sent() {
     let slip = "{\"containerDefinitions\": [{\"name\": \"app\", \"memroy\": 5}]}";
-    insta::assert_snapshot!(refused(&[("web.taskdef", slip)]), @"");
-    let twice = "{\"containerDefinitions\": [{\"nam\": \"a\"}, {\"nam\": \"b\"}]}";
-    insta::assert_snapshot!(refused(&[("web.taskdef", twice)]), @"");
+    insta::assert_snapshot!(refused(&[("web.taskdef", slip)]), @r#"
+    error: ecs/web.taskdef:1:44: there is no member `containerDefinitions.0.memroy`
+      1 | {"containerDefinitions": [{"name": "app", "memroy": 5}]}
+        |                                            ^
+    hint: did you mean `memory`?
+    "#);
+    let twice = "{\"containerDefinitions\": [{\"nmae\": \"a\"}, {\"nmae\": \"b\"}]}";
+    insta::assert_snapshot!(refused(&[("web.taskdef", twice)]), @r#"
+    error: ecs/web.taskdef: there is no member `containerDefinitions.0.nmae`
+    hint: did you mean `name`?
+    "#);
     let service = "taskDefinition: x\ndeploymentConfiguration: {maximumpercent: 200}\n";
-    insta::assert_snapshot!(refused(&[("web.service.yaml", service)]), @"");
+    insta::assert_snapshot!(refused(&[("web.service.yaml", service)]), @r#"
+    error: ecs/web.service.yaml:2:27: there is no member `deploymentConfiguration.maximumpercent`
+      2 | deploymentConfiguration: {maximumpercent: 200}
+        |                           ^
+    hint: did you mean `maximumPercent`?
+    "#);
 
     let new = r#"{"taskDefinition": "x", "memberOfTomorrow": {"a": 1}, "desiredCount": "2"}"#;
     let [web] = &read(&[("web.service", new)])[..] else { panic!("one unit") };
@@ -196,7 +293,7 @@ fn a_slip_is_refused_and_what_may_be_new_is_sent() {
         warnings,
         [
             "unknown to this version, sent to ECS all the same: `memberOfTomorrow`",
-            "`desiredCount` may be refused by ECS, which expects i32"
+            "`desiredCount` may be refused by ECS, which expects a whole number"
         ]
     );
 }

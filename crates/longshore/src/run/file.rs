@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 
 use crate::error::Failed;
 
@@ -85,8 +86,8 @@ pub(crate) fn document(name: &str, text: &str) -> Result<Value, Failed> {
 pub(crate) struct Unlike {
     /// Members that ECS did not have when this version was made, such as `containerDefinitions.0.memroy`.
     pub(crate) unknown: Vec<String>,
-    /// The first value of another type, and the type that ECS has.
-    other_type: Option<(String, String)>,
+    /// Values of another type, and the types that ECS has.
+    other_types: Vec<(String, String)>,
 }
 
 impl Unlike {
@@ -95,28 +96,64 @@ impl Unlike {
         let names: Vec<String> = self.unknown.iter().map(|name| format!("`{name}`")).collect();
         let unknown = (!names.is_empty())
             .then(|| format!("unknown to this version, sent to ECS all the same: {}", names.join(", ")));
-        let other_type = self.other_type.as_ref();
-        let other_type = other_type
+        let other_types = self.other_types.iter();
+        let other_types = other_types
             .map(|(path, expected)| format!("`{path}` may be refused by ECS, which expects {expected}"));
-        unknown.into_iter().chain(other_type).collect()
+        unknown.into_iter().chain(other_types).collect()
     }
 }
 
 /// Compares with one of ECS's shapes.
 pub(crate) fn unlike<Shape: DeserializeOwned>(members: Map<String, Value>) -> Unlike {
+    let mut members = Value::Object(members);
     let mut found = Unlike::default();
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(Value::Object(members), &mut track);
-    let read: Result<Shape, _> = serde_ignored::deserialize(tracked, |path| {
-        found.unknown.push(path.to_string().replace(".?", ""));
-    });
-    if let Err(error) = read {
+    loop {
+        found.unknown.clear();
+        let mut track = serde_path_to_error::Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(&members, &mut track);
+        let read: Result<Shape, _> = serde_ignored::deserialize(tracked, |path| {
+            found.unknown.push(path.to_string().replace(".?", ""));
+        });
+        let Err(error) = read else { return found };
         let error = error.to_string();
         // What comes before it is the value.
-        let why = error.rsplit_once("expected ").map_or("another type than ECS's", |(_, expected)| expected);
-        found.other_type = Some((track.path().to_string(), why.to_owned()));
+        let expected = match error.rsplit_once("expected ") {
+            Some((_, "i32" | "i64" | "u16" | "u32" | "u64")) => "a whole number",
+            Some((_, expected)) => expected,
+            None => "another type",
+        };
+        let path = track.path();
+        found.other_types.push((path.to_string(), expected.to_owned()));
+        // It hides what comes behind it, so the rest is read without it.
+        if !remove(&mut members, &path) {
+            return found;
+        }
     }
-    found
+}
+
+/// Takes the last member on the path away, and says whether there was one.
+fn remove(value: &mut Value, path: &serde_path_to_error::Path) -> bool {
+    let keys = path.iter().filter(|step| matches!(step, Segment::Map { .. })).count();
+    let (mut value, mut passed) = (value, 0);
+    for step in path {
+        value = match step {
+            Segment::Map { key } => {
+                passed += 1;
+                let Some(members) = value.as_object_mut() else { return false };
+                if passed == keys {
+                    return members.remove(key).is_some();
+                }
+                let Some(next) = members.get_mut(key) else { return false };
+                next
+            }
+            Segment::Seq { index } => {
+                let Some(next) = value.get_mut(index) else { return false };
+                next
+            }
+            Segment::Enum { .. } | Segment::Unknown => return false,
+        };
+    }
+    false
 }
 
 #[cfg(test)]
@@ -150,11 +187,15 @@ mod tests {
 
     #[test]
     fn what_is_unlike_ecs_is_named_without_its_value() {
-        let members = json!({"cpu": "256", "newMember": "hush", "containerOverrides": [
+        let members = json!({"cpu": 256, "newMember": "hush", "containerOverrides": [
             {"name": "app", "environment": [{"name": "PIN", "value": 12_345_678}]}]});
         assert_eq!(
             unlike::<TaskOverride>(members.as_object().unwrap().clone()).sentences(),
-            ["`containerOverrides[0].environment[0].value` may be refused by ECS, which expects a string",]
+            [
+                "unknown to this version, sent to ECS all the same: `newMember`",
+                "`containerOverrides[0].environment[0].value` may be refused by ECS, which expects a string",
+                "`cpu` may be refused by ECS, which expects a string",
+            ]
         );
         let members = json!({"newMember": "hush"});
         assert_eq!(

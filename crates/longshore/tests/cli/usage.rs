@@ -43,6 +43,9 @@ fn wrong_usage_exits_with_2_and_says_why() {
         (&["run", "job", "--env-file", "nowhere.env"], "cannot read the environment file"),
         (&["run", "job", "--overrides", "nowhere.json"], "cannot read the overrides"),
         (&["run", "job", "-e", "NOT_SET"], "environment variable `NOT_SET` is not set"),
+        (&["render"], "<DIR>"),
+        (&["render", "/nowhere/at/all"], "name one with NAME.taskdef"),
+        (&["render", ".", "--var", "hush"], "write --var NAME=VALUE"),
         (&["run", "nowhere.json"], "name a file, or a registered FAMILY"),
     ];
     for (arguments, expected) in cases {

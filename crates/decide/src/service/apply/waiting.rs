@@ -14,18 +14,41 @@ use crate::service::rollout::{Progress, Rollout, Stage};
 
 impl Apply {
     pub(super) fn drained(&mut self, seen: Result<Option<Service>, Error>, now: Duration) -> State {
-        match seen {
-            Ok(seen) if seen.as_ref().is_none_or(|service| service.status == "INACTIVE") => {
+        let status = match &seen {
+            Ok(seen) => seen.as_ref().map_or("INACTIVE", |service| service.status.as_str()),
+            Err(error) => return self.troubled(State::Draining, error, now),
+        };
+        match status {
+            "INACTIVE" => {
                 self.live = None;
                 if self.way.before.is_empty() { self.change(now) } else { State::Before(0) }
             }
-            Ok(_) if self.is_late(now) => {
+            "ACTIVE" => {
+                let explanation = "somebody else created it again meanwhile".to_owned();
+                let next = Some("`longshore apply` again makes it what the file says".to_owned());
+                self.end(Ended::Superseded, explanation, next)
+            }
+            _ if self.is_late(now) => {
                 let explanation = "the deleted service of the same name is still draining".to_owned();
                 self.end(Ended::TimedOut, explanation, None)
             }
-            Ok(_) => State::Draining,
-            Err(error) => self.troubled(State::Draining, error, now),
+            _ => State::Draining,
         }
+    }
+
+    /// A gate has failed: we only take back our own deployment.
+    pub(super) fn checked(&mut self, seen: Result<Option<Service>, Error>, now: Duration) -> State {
+        let seen = match &seen {
+            Ok(seen) => seen.as_ref().filter(|service| service.status == "ACTIVE"),
+            Err(error) => return self.troubled(State::Checking, error, now),
+        };
+        let newest =
+            |service: &Service| service.primary().map(|primary| primary.id.clone()).unwrap_or_default();
+        if seen.map(newest).as_ref() == Some(&self.deployment) {
+            return State::GoingBack;
+        }
+        let words = "it is not rolled back, as somebody else changed the service meanwhile";
+        self.end(Ended::GateFailed, self.with_reason(words), None)
     }
 
     pub(super) fn watched(
@@ -36,9 +59,8 @@ impl Apply {
     ) -> State {
         let service = match seen {
             Ok(service) => service,
-            Err(error) => return self.troubled(State::Watching(rollout), error, now),
+            Err(error) => return self.troubled(State::Watching(rollout), &error, now),
         };
-        self.trouble_since = None;
         if let Some(service) = &service {
             self.news.extend(rollout.events(service).into_iter().map(News::Event));
         }
@@ -64,7 +86,7 @@ impl Apply {
             }
             Stage::Stable(progress) => {
                 self.progress = Some(progress);
-                self.next_after(0)
+                self.stable()
             }
             Stage::RolledBack { reason, to } => {
                 let explanation = format!("the deployment failed ({reason}), and ECS rolled back to {to}");
@@ -108,7 +130,7 @@ impl Apply {
             }
             Err(error) => {
                 let explanation = format!("{}, and it could not be rolled back: {error}", self.reason);
-                self.end(Ended::DeploymentFailed, explanation, None)
+                self.end_with_failing(Ended::DeploymentFailed, explanation, None)
             }
         }
     }
@@ -121,9 +143,8 @@ impl Apply {
     ) -> State {
         let service = match seen {
             Ok(service) => service,
-            Err(error) => return self.troubled(State::WatchingBack(rollout), error, now),
+            Err(error) => return self.troubled(State::WatchingBack(rollout), &error, now),
         };
-        self.trouble_since = None;
         if let Some(service) = &service {
             self.news.extend(rollout.events(service).into_iter().map(News::Event));
         }
@@ -138,19 +159,21 @@ impl Apply {
                 self.progress = Some(progress);
                 return State::WatchingBack(rollout);
             }
+            Stage::Failed(why) | Stage::Superseded(why) => {
+                (Ended::DeploymentFailed, format!("the way back to {to} did not work: {why}"))
+            }
             _ => (Ended::DeploymentFailed, format!("the way back to {to} is not over")),
         };
-        let explanation = format!("{}; {what}", self.reason);
-        self.end_with_failing(end, explanation, None)
+        self.end_with_failing(end, self.with_reason(&what), None)
     }
 
     /// ECS could not be asked.
-    fn troubled(&mut self, state: State, error: Error, now: Duration) -> State {
+    fn troubled(&mut self, state: State, error: &Error, now: Duration) -> State {
         let since = *self.trouble_since.get_or_insert(now);
         if error.is_passing() && now.saturating_sub(since) < PATIENCE {
             return state;
         }
-        let explanation = format!("{error}; the service may go on by itself");
+        let explanation = self.with_reason(&format!("{error}; the service may go on by itself"));
         let next = error.hint().map(ToOwned::to_owned);
         self.end(Ended::Unknown, explanation, next)
     }
