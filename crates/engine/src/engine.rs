@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::AbortHandle;
 
+use crate::balance::{self, Balancer};
 use crate::clock::now;
 use crate::door::{Door, Keys};
 use crate::events;
@@ -56,6 +57,7 @@ pub struct Engine {
     pub(crate) ephemeral: bool,
     pub(crate) runtime: Box<dyn Runtime>,
     pub(crate) output: Output,
+    pub(crate) balancer: Balancer,
     worlds: RwLock<BTreeMap<String, Running>>,
     runners: Mutex<BTreeMap<TaskKey, mpsc::UnboundedSender<Effect>>>,
     /// Told whenever the last runner leaves.
@@ -104,6 +106,7 @@ impl Engine {
             ephemeral: options.ephemeral,
             runtime,
             output: Output::default(),
+            balancer: Balancer::default(),
             worlds: RwLock::default(),
             runners: Mutex::default(),
             idle: Notify::new(),
@@ -115,6 +118,8 @@ impl Engine {
         engine.note_runtime()?;
         tokio::spawn(host::take_reports(Arc::clone(&engine), reports));
         tokio::spawn(sweep(Arc::clone(&engine)));
+        tokio::spawn(balance::keep(Arc::clone(&engine)));
+        engine.balancer.changed();
         Ok(engine)
     }
 
@@ -171,7 +176,7 @@ impl Engine {
         Running { world, tasks: [hands.abort_handle(), clock.abort_handle()] }
     }
 
-    fn all_worlds(&self) -> Vec<Arc<World>> {
+    pub(crate) fn all_worlds(&self) -> Vec<Arc<World>> {
         let worlds = self.worlds.read().unwrap_or_else(PoisonError::into_inner);
         worlds.values().map(|running| Arc::clone(&running.world)).collect()
     }

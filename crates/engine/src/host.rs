@@ -58,8 +58,10 @@ fn dispatch(engine: &Arc<Engine>, world: &Arc<World>, effect: Effect) {
             engine.publish(|| events::instance_changed(instance, &world.scope, now()));
             return;
         }
-        // Nothing carries requests yet.
-        Effect::RoutesChanged => return,
+        Effect::RoutesChanged => {
+            engine.balancer.changed();
+            return;
+        }
         Effect::Prepare(task) | Effect::Release(task) => task,
         Effect::Start(of) | Effect::Terminate(of) | Effect::Kill(of) | Effect::Check(of) => &of.task,
     };

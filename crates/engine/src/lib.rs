@@ -1,5 +1,6 @@
 //! The local ECS engine: Amazon's wire protocols in front of `longshore-ecs`, and real runtimes behind it.
 
+mod balance;
 pub mod beside;
 mod clock;
 pub mod door;
@@ -16,4 +17,4 @@ pub mod wire;
 mod world;
 
 pub use engine::{Engine, Options, reports};
-pub use local::Machine;
+pub use local::{LoadBalancer, Machine, Made};

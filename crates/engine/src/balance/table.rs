@@ -11,16 +11,15 @@ use longshore_proxy::{
     Target, Tls,
 };
 
+use super::certificate::Certificates;
+
 /// The cookies of Application Load Balancers for a target, and for a target group.
 const TARGET_COOKIE: &str = "AWSALB";
 const GROUP_COOKIE: &str = "AWSALBTG";
 
-/// The rules of a world's listeners, and its groups. `certificates` has what an HTTPS listener shows.
-pub(super) fn table(routing: &Routing, certificates: impl Fn(&ListenerRoutes) -> Tls) -> Table {
-    let listeners = routing.listeners.iter().map(|it| {
-        let is_tls = it.protocol == elb::ListenerProtocol::Https;
-        listener(it, is_tls.then(|| certificates(it)))
-    });
+/// The rules of a world's listeners, and its groups.
+pub(super) fn table(routing: &Routing, certificates: &mut Certificates) -> Table {
+    let listeners = routing.listeners.iter().map(|routes| listener(routes, certificates.of(routes)));
     Table {
         listeners: listeners.collect(),
         groups: routing.groups.iter().map(|(arn, routes)| group(arn, routes)).collect(),
