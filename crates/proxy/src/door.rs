@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use crate::client::Client;
+use crate::h2;
 use crate::http::rewrite::Origin;
 use crate::limits::ACCEPT_PAUSE;
 use crate::tls;
@@ -147,6 +148,9 @@ fn serve(
         };
         let handshake = TlsAcceptor::from(config).accept(stream);
         match tokio::time::timeout(worker.limits.head_time, handshake).await {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(tls::H2) => {
+                h2::serve(worker, door, origin, stream).await;
+            }
             Ok(Ok(stream)) => {
                 let stream = Stream::Tls(Box::new(TlsStream::Server(stream)));
                 Client::new(worker, door, origin, stream).run().await;

@@ -12,6 +12,8 @@ mod client;
 mod clock;
 mod door;
 mod flight;
+mod h2;
+pub mod health;
 mod http;
 mod limits;
 mod pace;

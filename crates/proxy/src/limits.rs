@@ -33,6 +33,8 @@ pub struct Limits {
     pub connect_time: Duration,
     /// Connections of clients to one listener. More wait in the kernel's queue.
     pub connections: usize,
+    /// Requests that a client may have under way on one HTTP/2 connection. hyper limits how many it may break off.
+    pub streams: u32,
     /// Idle connections to one target that each worker keeps.
     pub idle_to_target: usize,
     /// How long such a connection is kept.
@@ -49,6 +51,7 @@ impl Default for Limits {
             head_time: Duration::from_secs(30),
             connect_time: Duration::from_secs(10),
             connections: 16_384,
+            streams: 128,
             idle_to_target: 256,
             idle_to_target_time: Duration::from_secs(60),
             grace: Duration::from_secs(1),

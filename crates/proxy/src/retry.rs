@@ -49,16 +49,15 @@ pub(crate) enum Next {
 pub(crate) fn next(failure: Failure, request: Request) -> Next {
     let again = request.idempotent && request.replayable;
     match failure {
-        Failure::Refused if request.replayable => Next::Other(502),
-        Failure::ConnectTime if request.replayable => Next::Other(504),
-        Failure::ConnectTime | Failure::Silent => Next::Answer(504),
+        // Nothing of the request has been touched yet.
+        Failure::Refused => Next::Other(502),
+        Failure::ConnectTime => Next::Other(504),
+        Failure::Silent => Next::Answer(504),
         Failure::Unsent { reused: true } if request.replayable => Next::Fresh,
         Failure::Unsent { reused: false } if request.replayable => Next::Other(502),
         Failure::Ended { reused: true, interim: false } if again => Next::Fresh,
         Failure::Ended { reused: false, interim: false } if again => Next::Other(502),
-        Failure::Refused | Failure::Unsent { .. } | Failure::Ended { .. } | Failure::Garbage => {
-            Next::Answer(502)
-        }
+        Failure::Unsent { .. } | Failure::Ended { .. } | Failure::Garbage => Next::Answer(502),
         Failure::ClientSilent => Next::Answer(408),
         Failure::ClientGarbage => Next::Answer(400),
         Failure::ClientGone => Next::Leave,
@@ -85,7 +84,7 @@ mod tests {
         let cases = [
             (Failure::Refused, GET, Next::Other(502)),
             (Failure::Refused, POST, Next::Other(502)),
-            (Failure::Refused, UPLOAD, Next::Answer(502)),
+            (Failure::Refused, UPLOAD, Next::Other(502)),
             (Failure::ConnectTime, POST, Next::Other(504)),
             (unsent(true), POST, Next::Fresh),
             (unsent(false), POST, Next::Other(502)),

@@ -267,7 +267,9 @@ impl GroupRoutes {
         if sticky.is_some() || self.targets.is_empty() {
             return sticky;
         }
-        let first = self.state.turn() % self.targets.len();
+        // Another try takes nobody's turn, so a target that fails does not shift the others' order.
+        let turn = if tried.is_empty() { self.state.turn() } else { self.state.next_turn() };
+        let first = turn % self.targets.len();
         let mut in_turn =
             (first..self.targets.len()).chain(0..first).filter(|number| may(&self.targets[*number]));
         match self.balance {

@@ -64,6 +64,11 @@ impl GroupState {
     pub(crate) fn turn(&self) -> usize {
         self.turn.fetch_add(1, Ordering::Relaxed)
     }
+
+    /// The turn that comes next, without taking it.
+    pub(crate) fn next_turn(&self) -> usize {
+        self.turn.load(Ordering::Relaxed)
+    }
 }
 
 /// The requests that a target has under way.

@@ -1,6 +1,7 @@
 //! A thread that carries requests, with a runtime, sockets and connections of its own.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::clock::Clock;
 use crate::door::Door;
+use crate::h2;
 use crate::limits::{Limits, SWEEP_INTERVAL};
 use crate::pool::{Place, Pool};
 use crate::routes::Routes;
@@ -44,6 +46,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     view: RefCell<View>,
     pool: RefCell<Pool>,
+    /// The HTTP/2 connections to targets.
+    senders: RefCell<HashMap<Place, h2::Sender>>,
     tls: Arc<ClientConfig>,
     doors: RefCell<Vec<Rc<Door>>>,
     guests: Cell<usize>,
@@ -72,6 +76,7 @@ impl Worker {
             clock: Clock::default(),
             view: RefCell::default(),
             pool: RefCell::default(),
+            senders: RefCell::default(),
             tls,
             doors: RefCell::default(),
             guests: Cell::new(0),
@@ -113,6 +118,7 @@ impl Worker {
         let view = Rc::new(routes);
         self.view.replace(view.clone());
         self.pool.borrow_mut().keep_only(|place| view.has(place));
+        self.senders.borrow_mut().retain(|place, _| view.has(place));
         let mut doors = self.doors.borrow_mut();
         // One that has closed stays as long as it has connections.
         doors.retain(|door| !door.is_closing() || Rc::strong_count(door) > 1);
@@ -169,18 +175,28 @@ impl Worker {
         }
     }
 
-    /// A new connection to a target.
-    pub(crate) async fn connect(&self, place: &Place) -> io::Result<Wire> {
+    /// A connection to a target, and whether it was used before; a `fresh` one was not.
+    pub(crate) async fn connect(&self, place: &Place, fresh: bool) -> io::Result<(Wire, bool)> {
+        let known = self.senders.borrow().get(place).filter(|sender| !fresh && !sender.is_closed()).cloned();
+        if let Some(sender) = known {
+            return Ok((Wire::new(Stream::Pipe(h2::pipe_to(sender, self.limits.head))), true));
+        }
         let stream = TcpStream::connect(place.address).await?;
         stream.set_nodelay(true)?;
-        Ok(Wire::new(match place.protocol {
+        let stream = match place.protocol {
             Protocol::Http1 => Stream::Tcp(stream),
+            Protocol::Http2 => {
+                let sender = h2::connect(stream).await?;
+                self.senders.borrow_mut().insert(*place, sender.clone());
+                Stream::Pipe(h2::pipe_to(sender, self.limits.head))
+            }
             Protocol::Https => {
                 let connector = TlsConnector::from(self.tls.clone());
                 let stream = connector.connect(place.address.ip().into(), stream).await?;
                 Stream::Tls(Box::new(TlsStream::Client(stream)))
             }
-        }))
+        };
+        Ok((Wire::new(stream), false))
     }
 }
 

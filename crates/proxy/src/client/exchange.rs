@@ -64,10 +64,12 @@ impl Client {
                 Err(failure) => failure,
             };
             tracing::debug!(target = flight.address().to_string(), ?failure, "a target did not answer");
+            let failed = flight.state().id;
+            drop(flight);
             match retry::next(failure, order.retry()) {
                 Next::Fresh => tries.fresh = true,
                 Next::Other(status) => {
-                    tries.tried.push(flight.state().id);
+                    tries.tried.push(failed);
                     tries.status = Some(status);
                     let since = *tries.since.get_or_insert_with(Instant::now);
                     if since.elapsed() > self.worker.limits.connect_time {
@@ -112,8 +114,8 @@ impl Client {
             }
         }
         self.pace.set(self.worker.limits.connect_time);
-        match self.pace.within(self.worker.connect(&place)).await {
-            Some(Ok(wire)) => Ok((wire, false)),
+        match self.pace.within(self.worker.connect(&place, fresh)).await {
+            Some(Ok(connected)) => Ok(connected),
             Some(Err(_)) => Err(Failure::Refused),
             None => Err(Failure::ConnectTime),
         }

@@ -137,8 +137,10 @@ impl<'a> Said<'a> {
 /// A version that is well formed but not ours is told apart from garbage.
 fn version_status(head: &[u8]) -> u16 {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    match version {
+    let mut words = line.split(|byte| *byte == b' ');
+    let (_method, _target, version, more) = (words.next(), words.next(), words.next(), words.next());
+    match version.unwrap_or_default() {
+        _ if more.is_some() => 400,
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {

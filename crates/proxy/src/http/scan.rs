@@ -29,6 +29,10 @@ impl Scan {
         line_max: usize,
         head_max: usize,
     ) -> Result<Option<usize>, Bad> {
+        // No message begins so; a client that speaks TLS to a plain port need not wait until its time is over.
+        if input.first().is_some_and(|byte| !byte.is_ascii_graphic() && *byte != b'\r' && *byte != b'\n') {
+            return Err(Bad::Line);
+        }
         let fresh = input.get(self.seen..).unwrap_or_default();
         for found in memchr_iter(b'\n', fresh) {
             let end = self.seen + found;
@@ -85,6 +89,7 @@ mod tests {
             ("", Ok(None)),
             ("\r\n", Err(Bad::Line)),
             ("\n", Err(Bad::Line)),
+            ("\u{16}\u{3}", Err(Bad::Line)),
             ("GET / HTTP/1.1\nA: b\r\n\r\n", Err(Bad::Line)),
             ("GET / HTTP/1.1\r\nA: b\n\r\n", Err(Bad::Line)),
             ("GET / HTTP/1.1\r\nA: b\r\n\n", Err(Bad::Line)),

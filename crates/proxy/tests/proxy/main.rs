@@ -2,4 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
 mod basics;
+mod corpus;
+mod failures;
+mod health;
+mod life;
+mod limits;
+mod rules;
+mod streams;
 mod support;
+mod tls;

@@ -206,6 +206,15 @@ impl Upstream {
         Self::start(move |raw| echo(raw, name)).await
     }
 
+    /// Takes connections and says nothing.
+    pub(crate) async fn silent() -> Self {
+        Self::start(|raw| async move {
+            let _open = raw;
+            std::future::pending().await
+        })
+        .await
+    }
+
     /// How many connections it has had.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
