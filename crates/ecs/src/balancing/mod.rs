@@ -4,6 +4,7 @@ mod action;
 mod api;
 mod attribute;
 mod balancer;
+mod certificate;
 mod check;
 mod condition;
 mod fault;
@@ -16,6 +17,7 @@ mod page;
 mod routing;
 mod rule;
 mod shape;
+mod subnet;
 mod tags;
 mod target;
 
