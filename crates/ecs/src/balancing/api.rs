@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
 use super::shape::Done;
-use super::{balancer, group, limit, listener, rule, tags, target};
+use super::{balancer, certificate, group, limit, listener, rule, subnet, tags, target};
 use crate::api::operations;
 use crate::cloud::Cloud;
 
@@ -26,9 +26,9 @@ operations! {
         |cloud, input, call| cloud.modify_balancer_attributes(&input);
     DescribeLoadBalancerAttributes(balancer::OfLoadBalancer) -> group::Attributes =
         |cloud, input, call| cloud.describe_balancer_attributes(&input);
-    SetSecurityGroups(balancer::SetSecurityGroups) -> balancer::SecurityGroups =
+    SetSecurityGroups(subnet::SetSecurityGroups) -> subnet::SecurityGroups =
         |cloud, input, call| cloud.set_security_groups(&input);
-    SetSubnets(balancer::SetSubnets) -> balancer::Subnets = |cloud, input, call| cloud.set_subnets(&input);
+    SetSubnets(subnet::SetSubnets) -> subnet::Subnets = |cloud, input, call| cloud.set_subnets(&input);
 
     CreateTargetGroup(group::CreateTargetGroup) -> group::TargetGroups =
         |cloud, input, call| cloud.create_target_group(&input);
@@ -50,11 +50,11 @@ operations! {
     DescribeListeners(listener::DescribeListeners) -> listener::Listeners =
         |cloud, input, call| cloud.describe_listeners(&input);
     DeleteListener(listener::OfListener) -> Done = |cloud, input, call| cloud.delete_listener(&input, call.now);
-    AddListenerCertificates(listener::OfCertificates) -> listener::Certificates =
+    AddListenerCertificates(certificate::OfCertificates) -> certificate::Certificates =
         |cloud, input, call| cloud.add_listener_certificates(&input, call.now);
-    RemoveListenerCertificates(listener::OfCertificates) -> Done =
+    RemoveListenerCertificates(certificate::OfCertificates) -> Done =
         |cloud, input, call| cloud.remove_listener_certificates(&input, call.now);
-    DescribeListenerCertificates(listener::DescribeListenerCertificates) -> listener::Certificates =
+    DescribeListenerCertificates(certificate::DescribeListenerCertificates) -> certificate::Certificates =
         |cloud, input, call| cloud.describe_listener_certificates(&input);
 
     CreateRule(rule::CreateRule) -> rule::Rules = |cloud, input, call| cloud.create_rule(&input, call.now);

@@ -13,6 +13,7 @@ use super::network::network;
 use super::of_kind;
 use super::page::page;
 use super::shape::{Attribute, Done, Tag, shape};
+use super::subnet::{AvailabilityZone, SubnetMapping, Zone, read_groups, show_zone};
 use super::tags::read_tags;
 use crate::cloud::{Cloud, Key};
 
@@ -48,20 +49,13 @@ pub(crate) struct LoadBalancer {
     pub(super) name: String,
     created: Timestamp,
     scheme: Scheme,
-    address_type: AddressType,
-    zones: Vec<Zone>,
-    security_groups: Vec<String>,
+    pub(super) address_type: AddressType,
+    pub(super) zones: Vec<Zone>,
+    pub(super) security_groups: Vec<String>,
     /// Its own address on the loopback network, at which all of its listeners are.
     pub(super) address: Ipv4Addr,
     pub(super) attributes: Changed,
     pub(super) tags: Vec<Tag>,
-}
-
-/// A zone in which a load balancer is, by its subnet there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Zone {
-    name: String,
-    subnet: String,
 }
 
 shape! {
@@ -79,10 +73,6 @@ shape! {
     }
 }
 shape! {
-    /// A subnet.
-    SubnetMapping { subnet_id: Option<String> }
-}
-shape! {
     /// DescribeLoadBalancers.
     DescribeLoadBalancers {
         load_balancer_arns: Vec<String>,
@@ -98,23 +88,6 @@ shape! {
 shape! {
     /// ModifyLoadBalancerAttributes.
     ModifyLoadBalancerAttributes { load_balancer_arn: Option<String>, attributes: Vec<Attribute> }
-}
-shape! {
-    /// SetSecurityGroups.
-    SetSecurityGroups { load_balancer_arn: Option<String>, security_groups: Vec<String> }
-}
-shape! {
-    /// SetSubnets.
-    SetSubnets {
-        load_balancer_arn: Option<String>,
-        subnets: Vec<String>,
-        subnet_mappings: Vec<SubnetMapping>,
-        ip_address_type: Option<String>,
-    }
-}
-shape! {
-    /// A zone of a load balancer.
-    AvailabilityZone { zone_name: String, subnet_id: String, load_balancer_addresses: Vec<Done> }
 }
 shape! {
     /// How far a load balancer is.
@@ -150,24 +123,6 @@ pub struct LoadBalancers {
     pub load_balancers: Vec<LoadBalancerView>,
     /// Where the next page begins.
     pub next_marker: Option<String>,
-}
-
-/// The answer of SetSecurityGroups.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct SecurityGroups {
-    /// All of them.
-    pub security_group_ids: Vec<String>,
-}
-
-/// The answer of SetSubnets.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Subnets {
-    /// The zones of the subnets.
-    pub availability_zones: Vec<AvailabilityZone>,
-    /// Which addresses the load balancer has.
-    pub ip_address_type: String,
 }
 
 impl Cloud {
@@ -241,43 +196,6 @@ impl Cloud {
             attributes: Changed::new(),
             tags: read_tags(&[], &request.tags)?,
         })
-    }
-
-    /// The zones of subnets: those of the default network have theirs, others (nobody can be asked about them) get one
-    /// after the other.
-    fn read_subnets(&self, plain: &[String], mapped: &[SubnetMapping]) -> Result<Vec<Zone>, Fault> {
-        if !plain.is_empty() && !mapped.is_empty() {
-            return Err(Fault::invalid("Either subnets or subnet mappings can be specified, not both"));
-        }
-        let mapped: Vec<String> = mapped.iter().filter_map(|it| it.subnet_id.clone()).collect();
-        let ids = if mapped.is_empty() { plain } else { &mapped };
-        if let Some(wrong) = ids.iter().find(|id| !check::is_id(id, "subnet")) {
-            return Err(Fault::new(
-                FaultKind::InvalidSubnet,
-                format!("The subnet ID '{wrong}' is not valid"),
-            ));
-        }
-        let network = network(&self.scope);
-        let is_known = |id: &&String| network.subnets.iter().any(|subnet| subnet.id == **id);
-        let taken: Vec<&String> = ids.iter().filter(is_known).collect();
-        let mut free = network.subnets.iter().filter(|subnet| !taken.contains(&&subnet.id)).cycle();
-        let mut zones: Vec<Zone> = Vec::new();
-        for id in ids {
-            let known = network.subnets.iter().find(|subnet| subnet.id == *id);
-            let Some(subnet) = known.or_else(|| free.next()) else { continue };
-            if zones.iter().any(|zone| zone.subnet == *id || (known.is_some() && zone.name == subnet.zone)) {
-                let message =
-                    "A load balancer cannot be attached to multiple subnets in the same Availability Zone";
-                return Err(Fault::configuration(message));
-            }
-            zones.push(Zone { name: subnet.zone.clone(), subnet: id.clone() });
-        }
-        if zones.len() < 2 {
-            let message = "At least two subnets in two different Availability Zones must be specified";
-            return Err(Fault::invalid(message));
-        }
-        zones.sort_by(|a, b| (&a.name, &a.subnet).cmp(&(&b.name, &b.subnet)));
-        Ok(zones)
     }
 
     /// An address of the loopback network that no load balancer has; never in 127.0.0.0/16, where everything else is.
@@ -356,35 +274,7 @@ impl Cloud {
         Ok(Attributes { attributes: OF_BALANCER.all(&balancer.attributes) })
     }
 
-    pub(super) fn set_security_groups(
-        &mut self,
-        request: &SetSecurityGroups,
-    ) -> Result<SecurityGroups, Fault> {
-        let arn = self.balancer(request.load_balancer_arn.as_ref())?.arn.clone();
-        let security_group_ids = read_groups(&request.security_groups)?;
-        if security_group_ids.is_empty() {
-            return Err(Fault::invalid("At least one security group must be specified"));
-        }
-        self.change_balancer(&arn, |balancer| balancer.security_groups.clone_from(&security_group_ids));
-        Ok(SecurityGroups { security_group_ids })
-    }
-
-    pub(super) fn set_subnets(&mut self, request: &SetSubnets) -> Result<Subnets, Fault> {
-        let balancer = self.balancer(request.load_balancer_arn.as_ref())?;
-        let zones = self.read_subnets(&request.subnets, &request.subnet_mappings)?;
-        let given = request.ip_address_type.as_deref();
-        let address_type =
-            given.map_or(Ok(balancer.address_type), |word| check::word("ipAddressType", word))?;
-        let arn = balancer.arn.clone();
-        let availability_zones = zones.iter().map(show_zone).collect();
-        self.change_balancer(&arn, |balancer| {
-            balancer.zones = zones;
-            balancer.address_type = address_type;
-        });
-        Ok(Subnets { availability_zones, ip_address_type: address_type.as_str().into() })
-    }
-
-    fn change_balancer(&mut self, arn: &str, change: impl FnOnce(&mut LoadBalancer)) {
+    pub(super) fn change_balancer(&mut self, arn: &str, change: impl FnOnce(&mut LoadBalancer)) {
         if let Some(balancer) = self.balancing.balancers.get_mut(arn) {
             change(balancer);
             self.touch(Key::LoadBalancer(arn.to_owned()));
@@ -427,24 +317,6 @@ impl LoadBalancer {
     }
 }
 
-fn show_zone(zone: &Zone) -> AvailabilityZone {
-    AvailabilityZone {
-        zone_name: zone.name.clone(),
-        subnet_id: zone.subnet.clone(),
-        load_balancer_addresses: Vec::new(),
-    }
-}
-
 fn not_found(what: &str) -> Fault {
     Fault::new(FaultKind::LoadBalancerNotFound, format!("Load balancers '[{what}]' not found"))
-}
-
-fn read_groups(ids: &[String]) -> Result<Vec<String>, Fault> {
-    match ids.iter().find(|id| !check::is_id(id, "sg")) {
-        Some(wrong) => Err(Fault::new(
-            FaultKind::InvalidSecurityGroup,
-            format!("The security group ID '{wrong}' is not valid"),
-        )),
-        None => Ok(ids.to_vec()),
-    }
 }

@@ -4,6 +4,7 @@ mod action;
 mod api;
 mod attribute;
 mod balancer;
+mod certificate;
 mod check;
 mod condition;
 mod fault;
@@ -16,6 +17,7 @@ mod page;
 mod routing;
 mod rule;
 mod shape;
+mod subnet;
 mod tags;
 mod target;
 
@@ -183,4 +185,57 @@ fn of_kind(scope: &Scope, kind: &str, arn: &str) -> Result<(), Fault> {
         other => other,
     };
     Err(Fault::invalid(format!("'{arn}' is not a valid {kind} ARN")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(2_000_000_000_000);
+
+    fn call(cloud: &mut Cloud, operation: &str, body: serde_json::Value) -> String {
+        let request = Request::read(operation, body).unwrap().unwrap();
+        let answer = serde_json::to_value(crate::balance(cloud, request, NOW).unwrap()).unwrap();
+        let lists = answer.as_object().unwrap().values().filter_map(|list| list[0].as_object());
+        let arns = lists.flat_map(|it| it.iter()).filter(|(name, _)| name.ends_with("Arn"));
+        arns.map(|(_, arn)| arn.as_str().unwrap().to_owned()).next().unwrap_or_default()
+    }
+
+    #[test]
+    fn services_register_their_tasks() {
+        let mut cloud = Cloud::new(Scope { account: "123456789012".into(), region: "eu-west-1".into() }, 1);
+        let (cloud, target) = (&mut cloud, Target { id: "i-0123abcd".into(), port: 32768 });
+        assert_eq!(cloud.target_group("web"), None);
+        let group = json!({"Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-0123abcd"});
+        let group = call(cloud, "CreateTargetGroup", group);
+        assert_eq!(cloud.target_group(&group), Some((TargetType::Instance, false)));
+        cloud.register_target(&group, &target, NOW);
+        assert_eq!(cloud.target_state(&group, &target), Some(TargetState::Unused));
+
+        let balancer = json!({"Name": "web", "Subnets": ["subnet-0123abcd", "subnet-0123abce"]});
+        let balancer = call(cloud, "CreateLoadBalancer", balancer);
+        let forward = json!([{"Type": "forward", "TargetGroupArn": group}]);
+        let listener =
+            json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80, "DefaultActions": forward});
+        call(cloud, "CreateListener", listener);
+        assert_eq!(cloud.target_group(&group), Some((TargetType::Instance, true)));
+        assert_eq!(cloud.target_state(&group, &target), Some(TargetState::Initial));
+        let health =
+            HealthChange { group_arn: group.clone(), target: target.clone(), health: Health::Healthy };
+        crate::step(cloud, crate::Event::Health(vec![health]), NOW);
+        assert_eq!(cloud.target_state(&group, &target), Some(TargetState::Healthy));
+
+        cloud.deregister_target(&group, &target, NOW);
+        assert_eq!(cloud.target_state(&group, &target), Some(TargetState::Draining));
+        cloud.register_target(&group, &target, NOW);
+        assert_eq!(cloud.target_state(&group, &target), Some(TargetState::Initial));
+        cloud.deregister_target(&group, &target, NOW);
+        assert_eq!(cloud.balancing_wake(), Some(NOW.plus_seconds(300)));
+        cloud.tick_balancing(NOW.plus_seconds(300));
+        assert_eq!(cloud.target_state(&group, &target), None);
+        cloud.register_target("web", &target, NOW);
+        assert_eq!(cloud.target_state("web", &target), None, "there is no such group");
+    }
 }

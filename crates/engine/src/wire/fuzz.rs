@@ -5,6 +5,7 @@
 
 mod door;
 mod mutate;
+mod query;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

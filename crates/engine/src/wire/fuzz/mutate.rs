@@ -10,7 +10,7 @@ const CHANGES_LIMIT: usize = 4;
 const TOO_DEEP: usize = 5000;
 const DEPTHS: [usize; 3] = [3, 60, 120];
 
-/// Bytes that mean something to a parser of JSON, of numbers, of ARNs or of expressions.
+/// Bytes that mean something to a parser of JSON, of forms, of numbers, of ARNs or of expressions.
 const PIECES: &[&str] = &[
     "null",
     "true",
@@ -43,6 +43,11 @@ const PIECES: &[&str] = &[
     "=~ .*",
     " ",
     "\n",
+    "&",
+    "=",
+    "%",
+    ".member.1",
+    ".1.",
 ];
 
 /// One of the seeds, changed here and there.
