@@ -14,7 +14,7 @@ from support.wait import until
 SERVER = (
     "import http.server, os, signal, sys\n"
     "class H(http.server.BaseHTTPRequestHandler):\n"
-    "    protocol_version = 'HTTP/1.1'\n"
+    "    protocol_version, wbufsize = 'HTTP/1.1', 65536\n"
     "    def do_GET(self):\n"
     "        body = os.environ.get('VERSION', '').encode()\n"
     "        self.send_response(200)\n"
