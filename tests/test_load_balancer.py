@@ -1,8 +1,11 @@
 """Services behind local load balancers: pages that arrive, and requests that nobody loses while things change."""
 
 import json
-import time
+import os
+import signal
+import subprocess
 import urllib.request
+from pathlib import Path
 
 from support.balancer import Load, balancer, forward  # noqa: F401 (fixture)
 from support.definitions import describe
@@ -15,10 +18,9 @@ def write(project, balancer, version, count=2, **service):
     behind = {"targetGroupArn": balancer.group, "containerName": "main", "containerPort": 8080}
     project.write(
         "web",
-        "",
+        SERVER,
         count=count,
         service={"loadBalancers": [behind]} | service,
-        command=["python3", "-u", "-c", SERVER],
         environment=[{"name": "VERSION", "value": version}, {"name": "PORT", "value": "8080"}],
         portMappings=[{"containerPort": 8080}],
         memory=64,
@@ -67,36 +69,24 @@ def test_a_killed_task_costs_no_request(ecs, project, balancer):
 
 def kill(engine, ecs, cluster, task):
     """kill -9 of the task's server, from outside."""
-    binding = describe(ecs, cluster, task)["containers"][0]["networkBindings"][0]
-    pid = listener(binding["hostPort"]) if engine.runtime == "process" else None
-    if pid:
-        import os
-        import signal
-
-        os.kill(pid, signal.SIGKILL)
+    container = describe(ecs, cluster, task)["containers"][0]
+    if engine.runtime == "docker":
+        command = ["docker", "kill", "--signal", "KILL", container["runtimeId"]]
+        subprocess.run(command, check=True, capture_output=True)
     else:
-        import subprocess
-
-        container = describe(ecs, cluster, task)["containers"][0]["runtimeId"]
-        subprocess.run(["docker", "kill", "--signal", "KILL", container], check=True, capture_output=True)
+        os.kill(server_on(container["networkBindings"][0]["hostPort"]), signal.SIGKILL)
     until(lambda: describe(ecs, cluster, task)["lastStatus"] == "STOPPED" or None, "the killed task to stop")
 
 
-def listener(port):
-    """The process that listens on this port."""
-    import os
-    from pathlib import Path
-
-    wanted = f"{port:04X}"
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    inodes = {line.split()[9] for line in lines if line.split()[1].endswith(f":{wanted}") and line.split()[3] == "0A"}
+def server_on(port):
+    """The id of the process that was told to listen on this port."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                links = [os.readlink(link) for link in (entry / "fd").iterdir()]
+                words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
-                continue
-            if any(f"socket:[{inode}]" in links for inode in inodes):
+                continue  # it ended meanwhile
+            if words[:2] == [b"busybox", b"httpd"] and str(port).encode() in words:
                 return int(entry.name)
     raise AssertionError(f"nothing listens on {port}")
 
@@ -124,8 +114,7 @@ def test_what_is_never_healthy_is_replaced_and_the_deployment_fails(ecs, project
     # It runs, and listens to nobody.
     definition["containerDefinitions"][0]["command"] = ["sh", "-c", "trap 'exit 0' TERM; sleep 300 & wait"]
     project.definition("web", definition)
-    before = time.monotonic()
     said = project.apply(exits=1).stderr
     assert "rolled back to" in said, said
     assert "failed ELB health checks" in said or "is unhealthy in" in said, said
-    assert get(balancer.url) == "one", time.monotonic() - before
+    assert get(balancer.url) == "one"
