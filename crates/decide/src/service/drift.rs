@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use longshore_model::seen::Service;
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use super::{create_input, side_by_side};
 
 /// Stands for every member, or every item, in a path that is ignored.
 const ANY: &str = "*";
@@ -33,6 +36,14 @@ pub fn members(live: &Value, wanted: &Value, ignored: &[String]) -> Vec<Member> 
     let mut found = Vec::new();
     compare("", &without(live, &ignored), &without(wanted, &ignored), &mut found);
     found
+}
+
+/// A service as a whole that no file describes.
+#[must_use]
+pub fn without_file(service: &Service) -> Member {
+    let live = create_input(&Value::Object(service.document.clone())).unwrap_or_default();
+    let (live, _) = side_by_side(&live, &live);
+    Member { path: String::new(), live: Value::Object(live), wanted: Value::Null }
 }
 
 fn compare(path: &str, live: &Value, wanted: &Value, found: &mut Vec<Member>) {
@@ -150,6 +161,15 @@ mod tests {
         let live = json!({"b": {"c": {"d": 1}}});
         assert!(paths(&live, &json!({}), &["b.c.d"]).is_empty());
         assert_eq!(paths(&json!({"b": {}}), &json!({}), &["b.c"]), ["b"], "it was empty before");
+    }
+
+    #[test]
+    fn a_service_without_a_file_differs_as_a_whole() {
+        let service = json!({"serviceName": "old", "taskDefinition": "x/old:3", "events": [{"id": "1"}],
+            "tags": [{"key": "longshore:project", "value": "shop"}]});
+        let member = without_file(&Service::read(service).unwrap());
+        assert_eq!((member.path.as_str(), &member.live["taskDefinition"]), ("", &json!("old:3")));
+        assert!(member.wanted.is_null() && member.live.get("events").is_none(), "{member:?}");
     }
 
     #[test]

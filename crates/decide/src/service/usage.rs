@@ -19,6 +19,9 @@ pub struct Usage {
 impl Usage {
     /// Takes down what a service runs: its deployments, its task sets, and what it names itself.
     pub fn service(&mut self, cluster: &str, service: &Service) {
+        if service.status == "INACTIVE" {
+            return;
+        }
         let user = format!("service {} of cluster {cluster} runs it", service.name);
         let sets = service.document.get("taskSets").and_then(Value::as_array).into_iter().flatten();
         let of_sets = sets.filter_map(|set| set["taskDefinition"].as_str());
@@ -110,7 +113,7 @@ pub fn some(clusters: &[String]) -> Result<(), Error> {
         return Ok(());
     }
     let text = "no cluster was listed: what is in use is not known";
-    Err(Error::new(Kind::Unavailable, text).with_hint("nothing may be concluded from that; run it again"))
+    Err(Error::new(Kind::NotFound, text).with_hint("nothing may be concluded from that; run it again"))
 }
 
 /// Whether a service has a history of deployments that ECS keeps: those of other controllers have none.
@@ -149,6 +152,9 @@ mod tests {
         };
         usage.task("prod", &task);
         usage.task("prod", &Task::default());
+        let gone =
+            Service { status: "INACTIVE".into(), task_definition: "x/web:6".into(), ..Service::default() };
+        usage.service("prod", &gone);
         let cases = [
             ("web:9", Some("service web of cluster prod runs it")),
             ("web:7", Some("service web of cluster prod runs it")),

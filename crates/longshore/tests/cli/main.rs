@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up is a failed test")]
 
+mod account;
+mod drift;
+mod remove;
 mod run;
 mod run_flags;
 mod service;
