@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use longshore_model::seen::{PastDeployment, Service, TaskDefinition};
+use longshore_model::seen::{Cluster, PastDeployment, Service, TaskDefinition};
 use longshore_model::tag::Tag;
 use longshore_model::{Error, Kind};
 use longshore_world::Services;
@@ -107,6 +107,22 @@ impl Services for Aws {
         Ok(arns.into_iter().filter(is_of_family).collect())
     }
 
+    async fn families(&self) -> Result<Vec<String>, Error> {
+        let input = json!({"status": "ACTIVE", "maxResults": 100});
+        self.pages("ListTaskDefinitionFamilies", "list the families of task definitions", input, "families")
+            .await
+    }
+
+    async fn list_clusters(&self) -> Result<Vec<String>, Error> {
+        self.pages("ListClusters", "list the clusters", json!({"maxResults": 100}), "clusterArns").await
+    }
+
+    async fn describe_clusters(&self, arns: &[String]) -> Result<Vec<Cluster>, Error> {
+        let what = "describe clusters";
+        let answer = self.ecs_json("DescribeClusters", what, &json!({"clusters": arns})).await?;
+        member(what, answer, "clusters")
+    }
+
     async fn deregister(&self, arn: &str) -> Result<(), Error> {
         let what = format!("deregister `{arn}`");
         self.ecs_json("DeregisterTaskDefinition", &what, &json!({"taskDefinition": arn})).await.map(drop)
@@ -179,6 +195,30 @@ mod tests {
         let bodies: Vec<String> = replay.sent().into_iter().map(|sent| sent.body).collect();
         assert_eq!(bodies[1], r#"{"cluster":"web","maxResults":100,"nextToken":"n"}"#);
         assert!(bodies[2].contains(r#""familyPrefix":"web""#) && bodies[2].contains("DESC"), "{bodies:?}");
+    }
+
+    #[tokio::test]
+    async fn clusters_and_families_are_read_to_their_end() {
+        let pages = [
+            (200, r#"{"families":["api"],"nextToken":"n"}"#),
+            (200, r#"{"families":["web"]}"#),
+            (200, r#"{"clusterArns":["arn:c/a"]}"#),
+            (
+                200,
+                r#"{"clusters":[{"clusterArn":"arn:c/a","clusterName":"a","status":"ACTIVE","activeServicesCount":2,
+                "settings":[]}],"failures":[]}"#,
+            ),
+            (200, "{}"),
+        ];
+        let (aws, replay) = Replay::of(pages).await;
+        assert_eq!(aws.families().await.unwrap(), ["api", "web"]);
+        assert_eq!(aws.list_clusters().await.unwrap(), ["arn:c/a"]);
+        let clusters = aws.describe_clusters(&["arn:c/a".to_owned()]).await.unwrap();
+        assert_eq!((clusters[0].name.as_str(), clusters[0].active_services_count), ("a", 2));
+        assert!(aws.list_clusters().await.is_err(), "an answer without the list is none");
+        let bodies: Vec<String> = replay.sent().into_iter().map(|sent| sent.body).collect();
+        assert_eq!(bodies[1], r#"{"maxResults":100,"nextToken":"n","status":"ACTIVE"}"#);
+        assert_eq!(bodies[3], r#"{"clusters":["arn:c/a"]}"#);
     }
 
     #[tokio::test]

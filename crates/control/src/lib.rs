@@ -1,6 +1,7 @@
 //! The loops: they ask the world, hand what they saw to `decide`, and do what it says.
 
 pub mod custom_resource;
+mod pace;
 mod patience;
 mod poller;
 mod revisions;

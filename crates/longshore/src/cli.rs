@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    apply, cfn, completions, diff, engine, env, example, lambda, man, render, restart, rollback, run, scale,
-    status, templates, up,
+    apply, cfn, completions, destroy, diff, drift, engine, env, example, gc, init, lambda, man, render,
+    restart, rollback, run, scale, status, templates, up,
 };
 
 const EXAMPLES: &str = "\
@@ -38,6 +38,10 @@ pub(crate) enum Command {
     Rollback(rollback::Arguments),
     Scale(scale::Arguments),
     Restart(restart::Arguments),
+    Drift(drift::Arguments),
+    Init(init::Arguments),
+    Gc(gc::Arguments),
+    Destroy(destroy::Arguments),
     Cfn(cfn::Arguments),
     Engine(engine::Arguments),
     Env(env::Arguments),

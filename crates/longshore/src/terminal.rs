@@ -40,6 +40,17 @@ pub(crate) fn talk(line: &str, style: Style) {
     drop(writeln!(io::stderr().lock(), "{line}"));
 }
 
+/// Asks a question on stderr and reads the line that answers it; `None` where there is nobody to ask.
+pub(crate) fn ask(question: &str) -> io::Result<Option<String>> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    write!(io::stderr().lock(), "{question} ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(Some(answer.trim().to_owned()))
+}
+
 /// Whether this stream is shown in colours.
 pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !env::no_color()

@@ -19,6 +19,9 @@ pub const MAX_TASKS_PER_DESCRIBE: usize = 100;
 /// ECS describes at most this many services in one call.
 pub const MAX_SERVICES_PER_DESCRIBE: usize = 10;
 
+/// ECS describes at most this many clusters in one call.
+pub const MAX_CLUSTERS_PER_DESCRIBE: usize = 100;
+
 /// The most characters of a `startedBy` that both RunTask (128) and StartTask (36) take.
 pub const MAX_STARTED_BY: usize = 36;
 

@@ -6,8 +6,10 @@ use std::fmt;
 
 use crate::Timestamp;
 
+mod cluster;
 mod service;
 
+pub use self::cluster::Cluster;
 pub use self::service::{Deployment, PastDeployment, Service, ServiceEvent};
 
 /// What RunTask or StartTask did.

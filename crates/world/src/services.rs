@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use longshore_model::Error;
-use longshore_model::seen::{PastDeployment, Service, TaskDefinition};
+use longshore_model::seen::{Cluster, PastDeployment, Service, TaskDefinition};
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value};
 
@@ -49,6 +49,15 @@ pub trait Services: Send + Sync + std::fmt::Debug {
 
     /// The ARNs of the active revisions of a family, the newest first.
     async fn active_revisions(&self, family: &str) -> Result<Vec<String>, Error>;
+
+    /// The names of all families that have an active revision, from all pages.
+    async fn families(&self) -> Result<Vec<String>, Error>;
+
+    /// The ARNs of all clusters of the account in this region, from all pages.
+    async fn list_clusters(&self) -> Result<Vec<String>, Error>;
+
+    /// Describes at most 100 clusters. One that does not exist is not in the answer.
+    async fn describe_clusters(&self, arns: &[String]) -> Result<Vec<Cluster>, Error>;
 
     /// Makes a revision INACTIVE.
     async fn deregister(&self, arn: &str) -> Result<(), Error>;

@@ -2,8 +2,11 @@
 //! their gates.
 
 mod observe;
+mod remove;
+mod survey;
 
 pub use self::observe::{Family, Observed, Planned, Trouble, Wanted};
+pub use self::survey::{Deregistered, Stopped};
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

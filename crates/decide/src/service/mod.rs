@@ -1,15 +1,22 @@
 //! Services: what a file says and what runs, what is to be done about it, and how a deployment goes.
 
 mod apply;
+pub mod drift;
 mod failing;
 pub mod files;
 mod gate;
+pub mod gc;
+pub mod init;
 mod normal;
 mod outcome;
 mod plan;
 mod previous;
+mod prune;
+mod removal;
 mod rollout;
+mod secret;
 mod shape;
+pub mod usage;
 
 pub use self::apply::{Apply, Ask, Did, Way};
 pub use self::failing::{FAILING_LINES, failing, look_again};
@@ -18,7 +25,10 @@ pub use self::normal::side_by_side;
 pub use self::outcome::{Ended, Failing, News, Outcome};
 pub use self::plan::{Change, Plan, PlanError, Revision, Wish, mark, plan, revision};
 pub use self::previous::{previous, successful};
+pub use self::prune::{DEFAULT_PROJECT, is_revision_ours, ours, without_file};
+pub use self::removal::{Gone, Removal, Removed, Step};
 pub use self::rollout::{Progress, Rollout, Stage};
+pub use self::secret::{looks_secret, secret_variables};
 pub use self::shape::{MEMBERS, create_input};
 
 /// The keys of the tags that only we set begin like this.

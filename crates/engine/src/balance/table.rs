@@ -27,7 +27,8 @@ pub(super) fn table(routing: &Routing, certificates: &mut Certificates) -> Table
 }
 
 fn listener(routes: &ListenerRoutes, tls: Option<Tls>) -> Listener {
-    let (last, others) = routes.rules.split_last().map_or((None, &[][..]), |(last, others)| (Some(last), others));
+    let (last, others) =
+        routes.rules.split_last().map_or((None, &[][..]), |(last, others)| (Some(last), others));
     let rules = others.iter().zip(1..).map(|(rule, priority)| self::rule(rule, priority));
     Listener {
         id: routes.arn.clone(),

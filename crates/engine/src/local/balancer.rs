@@ -97,7 +97,9 @@ async fn url(world: &World, listener: &str) -> Option<String> {
     let tag = || async {
         let tags = call(world, "DescribeTags", json!({"ResourceArns": [listener]})).await.ok()?;
         let tags = tags["TagDescriptions"][0]["Tags"].as_array()?.clone();
-        tags.iter().find(|tag| tag["Key"] == crate::balance::URL_TAG)?["Value"].as_str().map(ToOwned::to_owned)
+        tags.iter().find(|tag| tag["Key"] == crate::balance::URL_TAG)?["Value"]
+            .as_str()
+            .map(ToOwned::to_owned)
     };
     let found = async {
         loop {

@@ -1,16 +1,13 @@
 //! Differences, as people read them: unified, with the names of both sides.
 
 use longshore_control::service::{Family, Observed, Planned};
-use longshore_decide::service::{Change, Revision, revision_name};
+use longshore_decide::service::{Change, Revision, looks_secret, revision_name};
 use longshore_decide::task_definition::{normalised, register_input};
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
 /// So many unchanged lines are shown around a change.
 const CONTEXT: usize = 3;
-
-/// Names of environment variables whose values are not shown, where these words are in them.
-const SECRET: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
 
 /// One document that is there and is wanted otherwise.
 #[derive(Debug, Clone)]
@@ -45,8 +42,7 @@ fn definition(input: &Map<String, Value>) -> Value {
     }
     for container in document["containerDefinitions"].as_array_mut().into_iter().flatten() {
         for variable in container["environment"].as_array_mut().into_iter().flatten() {
-            let name = variable["name"].as_str().unwrap_or_default().to_uppercase();
-            if SECRET.iter().any(|word| name.contains(word)) {
+            if looks_secret(variable["name"].as_str().unwrap_or_default()) {
                 variable["value"] = json!(hidden(variable["value"].as_str().unwrap_or_default()));
             }
         }

@@ -1,8 +1,12 @@
 //! Services and their files: what the verbs around `longshore apply` have in common.
 
+pub(crate) mod asking;
 pub(crate) mod difference;
 pub(crate) mod members;
+pub(crate) mod prune;
+pub(crate) mod removing;
 pub(crate) mod show;
+pub(crate) mod written;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +17,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use longshore_aws::{Aws, Settings};
 use longshore_control::service::{Applier, Wanted};
-use longshore_decide::service::{Apply, Gate, Outcome, Way};
+use longshore_decide::service::{Apply, DEFAULT_PROJECT, Gate, Outcome, Way};
 use serde_json::Value;
 
 use self::show::Show;
@@ -100,7 +104,7 @@ impl Scene {
         let cluster = Cluster::connect(&files.place, verb).await?;
         let project = files.project.clone().or_else(|| cluster.config.project.clone());
         let wanted = units.into_iter().map(wanted).collect();
-        Ok(Self { project: project.unwrap_or_else(|| "default".to_owned()), cluster, wanted })
+        Ok(Self { project: project.unwrap_or_else(|| DEFAULT_PROJECT.to_owned()), cluster, wanted })
     }
 }
 

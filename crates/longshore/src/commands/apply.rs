@@ -9,7 +9,7 @@ use longshore_decide::service::{Apply, Change, Revision, revision_name};
 use serde_json::{Value, json};
 
 use crate::apply::show::Show;
-use crate::apply::{self, Files, Output, Scene, TIMEOUT};
+use crate::apply::{self, Files, Output, Scene, TIMEOUT, prune, removing};
 use crate::run::words;
 use crate::terminal;
 
@@ -18,6 +18,7 @@ Examples:
   longshore apply deploy                    the services of deploy/*.taskdef and deploy/*.service
   longshore diff deploy                     what apply would change; exits with 2 when there is something
   longshore apply deploy --var tag=v42 --only web
+  longshore apply deploy --prune --project shop   and remove what project shop has no file for any more
   longshore apply deploy --dry-run          the calls that it would make, as JSON
   longshore apply deploy --output json | jq '.services[].result'
 
@@ -33,6 +34,12 @@ Exit code: 0 when everything is as the files say and stable, else 1; 130 on Ctrl
 pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,
+    /// Removes the project's services that have no file, once all others are as their files say; asks first
+    #[arg(long, conflicts_with = "only")]
+    prune: bool,
+    /// Does not ask before --prune removes anything
+    #[arg(long, short, requires = "prune")]
+    yes: bool,
     /// Prints the calls that would be made as JSON, and makes none
     #[arg(long)]
     dry_run: bool,
@@ -53,10 +60,16 @@ pub(crate) struct Arguments {
 pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
     let scene = Scene::open(&arguments.files, "apply").await?;
     let applier = &scene.cluster.applier;
+    let doomed = if arguments.prune { prune::doomed(&scene).await? } else { Vec::new() };
     let mut observed = applier.observe(&scene.wanted, &scene.project).await?;
     if arguments.dry_run {
-        terminal::data(format!("{}\n", serde_json::to_string_pretty(&calls(&observed))?).as_bytes())?;
+        let mut calls = calls(&observed);
+        calls.extend(removing::calls(&scene.cluster.name, &doomed, applier.now()));
+        terminal::data(format!("{}\n", serde_json::to_string_pretty(&calls)?).as_bytes())?;
         return Ok(0);
+    }
+    if !prune::agreed(&scene, &doomed, arguments.yes)? {
+        return Ok(1);
     }
     let mut show = Show::new();
     applier
@@ -81,8 +94,14 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
         })
         .collect();
     let (outcomes, exit) = apply::drive(applier, &mut applies, &mut show).await?;
+    let timeout = (!arguments.no_wait).then_some(arguments.timeout);
+    let (pruned, exit) = prune::remove(&scene, doomed, timeout, exit).await?;
     if arguments.output == Output::Json {
-        let document = json!({"cluster": scene.cluster.name, "project": scene.project, "services": outcomes});
+        let mut document =
+            json!({"cluster": scene.cluster.name, "project": scene.project, "services": outcomes});
+        if arguments.prune {
+            document["pruned"] = json!(pruned);
+        }
         terminal::data(format!("{document}\n").as_bytes())?;
     }
     Ok(exit)
@@ -99,7 +118,7 @@ fn revision(planned: &Planned) -> String {
 }
 
 /// The calls that apply would make, in their order.
-fn calls(observed: &Observed) -> Value {
+fn calls(observed: &Observed) -> Vec<Value> {
     let families = observed.families.values().filter_map(|family| match &family.revision {
         Some(Revision::New(input)) => Some(json!({"call": "RegisterTaskDefinition", "input": input})),
         _ => None,
@@ -122,5 +141,5 @@ fn calls(observed: &Observed) -> Value {
             calls
         }
     });
-    Value::Array(families.chain(services).collect())
+    families.chain(services).collect()
 }

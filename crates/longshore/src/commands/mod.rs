@@ -3,10 +3,14 @@
 pub(crate) mod apply;
 pub(crate) mod cfn;
 pub(crate) mod completions;
+pub(crate) mod destroy;
 pub(crate) mod diff;
+pub(crate) mod drift;
 pub(crate) mod engine;
 pub(crate) mod env;
 pub(crate) mod example;
+pub(crate) mod gc;
+pub(crate) mod init;
 pub(crate) mod lambda;
 pub(crate) mod man;
 pub(crate) mod render;
@@ -31,6 +35,10 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Run(arguments) => block_on(run::execute(*arguments)),
         Command::Apply(arguments) => block_on(apply::execute(arguments)),
         Command::Diff(arguments) => block_on(diff::execute(arguments)),
+        Command::Destroy(arguments) => block_on(destroy::execute(arguments)),
+        Command::Drift(arguments) => block_on(drift::execute(arguments)),
+        Command::Gc(arguments) => block_on(gc::execute(arguments)),
+        Command::Init(arguments) => block_on(init::execute(arguments)),
         Command::Restart(arguments) => block_on(restart::execute(arguments)),
         Command::Rollback(arguments) => block_on(rollback::execute(arguments)),
         Command::Scale(arguments) => block_on(scale::execute(arguments)),

@@ -2,18 +2,14 @@
 
 use anyhow::Result;
 use clap::Args;
-use longshore_decide::service::{previous, revision_name, successful};
+use longshore_decide::service::revision_name;
 use longshore_model::seen::Service;
-use longshore_world::Services;
 use serde_json::{Map, json};
 
 use crate::apply::Cluster;
 use crate::apply::members::Waiting;
 use crate::error::Failed;
 use crate::terminal::{self, Style};
-
-/// DescribeServiceRevisions takes so many at a time.
-const REVISIONS_PER_CALL: usize = 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,13 +51,8 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
 }
 
 async fn last_good(cluster: &Cluster, service: &Service) -> Result<String> {
-    let past = cluster.aws.past_deployments(&cluster.name, &service.name).await?;
-    let candidates = successful(&past);
-    for part in candidates.chunks(REVISIONS_PER_CALL) {
-        let definitions = cluster.aws.revisions(part).await?;
-        if let Some(found) = previous(service, part, &definitions) {
-            return Ok(found);
-        }
+    if let Some(found) = cluster.applier.way_back(&cluster.name, service).await? {
+        return Ok(found);
     }
     let text = format!("ECS remembers no other revision of service `{}` that ran successfully", service.name);
     Err(Failed::new(text).with_hint("name one: --to FAMILY:REVISION").into())

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up is a failed test")]
 
+mod account;
+mod drift;
 mod files;
+mod remove;
 mod run;
 mod run_flags;
 mod service;

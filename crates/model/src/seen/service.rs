@@ -126,6 +126,12 @@ impl Service {
         self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
     }
 
+    /// Whether it is a service of this cluster, by ARN.
+    #[must_use]
+    pub fn is_in(&self, cluster_arn: &str) -> bool {
+        self.document.get("clusterArn").and_then(Value::as_str) == Some(cluster_arn)
+    }
+
     /// The value of a tag, where tags were asked for.
     #[must_use]
     pub fn tag(&self, key: &str) -> Option<&str> {
