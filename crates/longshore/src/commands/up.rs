@@ -1,26 +1,32 @@
-//! `longshore up`: the engine with a cluster made of this machine, and a first task before your eyes.
+//! `longshore up`: the engine with a cluster made of this machine, and an app of two services behind a load balancer.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result, anyhow};
-use longshore_engine::Machine;
+use longshore_engine::{LoadBalancer, Machine};
 
 use crate::serve::{self, Serving};
 use crate::terminal::{self, Style};
 
-/// The example's task definition, as it lies in the repository.
-const EXAMPLE: &str = include_str!("../../../../examples/migrate.json");
+/// The example's files, as they lie in the repository.
+const EXAMPLE: [(&str, &str); 5] = [
+    ("longshore.toml", include_str!("../../../../examples/harbour/longshore.toml")),
+    ("web.taskdef.yaml", include_str!("../../../../examples/harbour/web.taskdef.yaml")),
+    ("web.service.yaml", include_str!("../../../../examples/harbour/web.service.yaml")),
+    ("api.taskdef.yaml", include_str!("../../../../examples/harbour/api.taskdef.yaml")),
+    ("api.service.yaml", include_str!("../../../../examples/harbour/api.service.yaml")),
+];
 
 const EXAMPLES: &str = "\
 Examples:
-  longshore up                 a local ECS, a first task, then it serves until Ctrl-C
+  longshore up                 a local ECS with an example app; it serves until Ctrl-C
   eval \"$(longshore env)\"      in another terminal: now every AWS tool uses it
   longshore up --ephemeral     the same, and nothing stays behind
 
 A second `up` finds everything that the first one left.";
 
-/// Start a local ECS and run a first task on it
+/// Start a local ECS with an example app on it
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -50,50 +56,77 @@ pub(crate) async fn execute(mut arguments: Arguments) -> Result<u8> {
     Ok(0)
 }
 
-/// Shows where the engine is, runs the example, and says how to go on.
+/// Shows where the engine is, brings up the example, and says how to go on.
 async fn introduce(serving: &Serving) -> Result<()> {
     let access = &serving.access;
     terminal::talk(
         &format!("engine: {} in {} (cluster `default`, two instances)", access.endpoint, access.region),
         Style::Plain,
     );
-    let example = write_example(serving.engine.directory(), &access.region)?;
-    terminal::talk(&format!("\n$ longshore run {}", example.display()), Style::Plain);
-    let status = run_example(serving, &example).await?;
-    let code = status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
-    terminal::talk(
-        &format!("exit code: {code}\n\nNow in another terminal, for this shell's AWS tools:\n"),
-        Style::Plain,
-    );
+    let made = serving.engine.make_load_balancer(&access.region, &balancer()).await;
+    let made = made.map_err(|refusal| {
+        anyhow!("cannot make the load balancer: {}", refusal.message.unwrap_or_default())
+    })?;
+    let directory = write_example(serving.engine.directory())?;
+    terminal::talk(&format!("\n$ cd {} && longshore apply .", directory.display()), Style::Plain);
+    let status = apply_example(serving, &directory, &made.groups).await?;
+    match &made.url {
+        Some(url) if status.success() => terminal::talk(&format!("\nopen {url}"), Style::Plain),
+        Some(_) => terminal::talk("\nThe example did not come up; the lines above say why.", Style::Plain),
+        None => {
+            terminal::talk("\nThe load balancer could open no port; the log above says why.", Style::Plain)
+        }
+    }
+    terminal::talk("\nNow in another terminal, for this shell's AWS tools:\n", Style::Plain);
     terminal::data(access.exports().as_bytes())?;
     terminal::talk(
-        "\nor `eval \"$(longshore env)\"`; then `aws ecs list-tasks --desired-status STOPPED` shows the task.\n\
+        "\nor `eval \"$(longshore env)\"`; then `longshore status` shows the services, `aws ecs list-tasks` their tasks.\n\
          Serving until Ctrl-C.",
         Style::Plain,
     );
     Ok(())
 }
 
-/// The awslogs driver wants its region spelled out.
-fn write_example(state: &Path, region: &str) -> Result<PathBuf> {
-    let path = state.join("migrate.json");
-    fs_err::write(&path, EXAMPLE.replace("us-east-1", region))?;
-    Ok(path)
+/// What the example's two services are behind.
+fn balancer() -> LoadBalancer {
+    LoadBalancer {
+        name: "harbour".to_owned(),
+        port: 8080,
+        groups: vec![("web".to_owned(), None), ("api".to_owned(), Some("/api/*".to_owned()))],
+        health_path: "/health".to_owned(),
+    }
 }
 
-/// Runs the example through the front door: this same program, told where the engine is as any tool is told.
-async fn run_example(serving: &Serving, example: &Path) -> Result<ExitStatus> {
+/// The example's files in the state directory, where they can be changed and applied again.
+fn write_example(state: &Path) -> Result<PathBuf> {
+    let directory = state.join("harbour");
+    fs_err::create_dir_all(&directory)?;
+    for (name, text) in EXAMPLE {
+        let path = directory.join(name);
+        // What the user has changed stays changed.
+        if !path.exists() {
+            fs_err::write(path, text)?;
+        }
+    }
+    Ok(directory)
+}
+
+/// Applies the example through the front door: this same program, told where the engine is as any tool is told.
+async fn apply_example(serving: &Serving, directory: &Path, groups: &[String]) -> Result<ExitStatus> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = tokio::process::Command::new(program);
-    command.arg("run").arg(example).kill_on_drop(true);
+    command.args(["apply", "."]).current_dir(directory).kill_on_drop(true);
     // What would lead elsewhere, or to other credentials, must not reach it.
     for name in
         ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"]
     {
         command.env_remove(name);
     }
+    for ((name, _), arn) in balancer().groups.iter().zip(groups) {
+        command.arg("--var").arg(format!("{name}={arn}"));
+    }
     command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").envs(serving.access.variables());
-    command.status().await.context("cannot run the example")
+    command.status().await.context("cannot apply the example")
 }
 
 fn machine() -> Machine {
