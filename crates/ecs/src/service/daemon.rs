@@ -31,16 +31,16 @@ struct Moves {
 
 impl Cloud {
     pub(super) fn schedule_daemon(&mut self, key: &ServiceKey, now: Timestamp) -> Look {
-        let eligible = self.eligible_instances(key, now);
+        let is_active = self.services.get(key).is_some_and(Service::is_active);
+        let eligible = if is_active { self.eligible_instances(key, now) } else { Vec::new() };
+        let desired_count = i32::try_from(eligible.len()).unwrap_or(i32::MAX);
         let Some(service) = self.services.get_mut(key) else { return Look::Rested };
-        let desired = if service.is_active() { eligible.len() } else { 0 };
-        let desired_count = i32::try_from(desired).unwrap_or(i32::MAX);
         if std::mem::replace(&mut service.desired_count, desired_count) != desired_count {
             let row = service.row();
             self.touch(row);
         }
         let Some(service) = self.services.get(key) else { return Look::Rested };
-        let moves = moves(service, if desired == 0 { &[] } else { &eligible });
+        let moves = moves(service, &eligible);
         let mut look = self.stop_tasks_of(key, &moves.stop, now);
         if moves.start.is_empty() {
             self.set_shortage(key, None, now);
@@ -69,15 +69,17 @@ impl Cloud {
 }
 
 fn moves(service: &Service, eligible: &[String]) -> Moves {
-    let mut moves = Moves::default();
-    let Some(primary) = service.primary() else { return moves };
+    let Some(primary) = service.primary() else { return Moves::default() };
+    if primary.state == RolloutState::Failed && service.is_active() {
+        return Moves::default();
+    }
     let (lower, upper) = service.bounds(eligible.len());
     let mut places: BTreeMap<&str, OnInstance<'_>> =
         eligible.iter().map(|id| (id.as_str(), OnInstance::default())).collect();
-    let (mut homeless, mut healthy, mut live) = (Vec::new(), 0_usize, 0_usize);
+    let (mut homeless, mut stops) = (Vec::new(), Stops::default());
     for (id, member) in service.census.members().filter(|(_, member)| member.is_live()) {
-        live += 1;
-        healthy += usize::from(member.condition == Condition::Healthy);
+        stops.live += 1;
+        stops.spare += usize::from(member.condition == Condition::Healthy);
         match places.get_mut(member.instance.as_deref().unwrap_or_default()) {
             Some(place) if member.revision == primary.revision && place.current.is_none() => {
                 place.current = Some((id, member));
@@ -86,43 +88,56 @@ fn moves(service: &Service, eligible: &[String]) -> Moves {
             None => homeless.push((id, member)),
         }
     }
-    if primary.state == RolloutState::Failed && service.is_active() {
-        return moves;
-    }
-    let mut spare = healthy.saturating_sub(lower);
-    let mut stop = |id: &String, member: &Member, live: &mut usize| {
-        if member.condition == Condition::Healthy {
-            if spare == 0 {
-                return;
-            }
-            spare -= 1;
-        }
-        *live -= 1;
-        moves.stop.push((id.clone(), member.condition == Condition::Unhealthy));
-    };
+    stops.spare = stops.spare.saturating_sub(lower);
     for (id, member) in homeless {
-        stop(id, member, &mut live);
+        stops.stop(id, member);
     }
-    for place in places.values() {
+    let mut bare = Vec::new();
+    for (instance, place) in places {
+        let condition = place.current.map(|(_, member)| member.condition);
         // An unhealthy daemon makes room for its replacement, which has nowhere else to go.
-        for (id, member) in
-            place.current.iter().filter(|(_, member)| member.condition == Condition::Unhealthy)
-        {
-            stop(id, member, &mut live);
+        if let Some((id, member)) = place.current.filter(|_| condition == Some(Condition::Unhealthy)) {
+            stops.stop(id, member);
         }
-        let is_replaced = place.current.is_some_and(|(_, member)| member.condition == Condition::Healthy);
-        let may_wait = |member: &Member| member.condition == Condition::Healthy && !is_replaced;
-        let has_room = service.may_start() && live < upper && service.shortage.is_none();
-        for (id, member) in &place.outgoing {
-            let waits = may_wait(member) && (place.current.is_some() || has_room || !service.may_start());
-            if !waits {
-                stop(id, member, &mut live);
-            }
+        // So does one of an earlier deployment, as soon as something may take its place or has.
+        let may_go = condition == Some(Condition::Healthy) || (condition.is_none() && service.may_start());
+        let goes = |member: &Member| may_go || member.condition != Condition::Healthy;
+        let left =
+            place.outgoing.iter().filter(|(id, member)| !(goes(member) && stops.stop(id, member))).count();
+        if condition.is_none() && left == 0 {
+            bare.push(instance.to_owned());
         }
     }
     if service.may_start() {
-        let bare = places.iter().filter(|(_, place)| place.current.is_none()).map(|(id, _)| (*id).to_owned());
-        moves.start = bare.take(upper.saturating_sub(live)).collect();
+        bare.truncate(upper.saturating_sub(stops.live));
+    } else {
+        bare.clear();
     }
-    moves
+    Moves { stop: stops.chosen, start: bare }
+}
+
+/// The tasks that are to stop, within the lower bound.
+#[derive(Default)]
+struct Stops {
+    /// Each with whether it goes for its failing checks.
+    chosen: Vec<(String, bool)>,
+    /// How many tasks there are besides.
+    live: usize,
+    /// How many healthy ones may still go.
+    spare: usize,
+}
+
+impl Stops {
+    /// Stops a task if that leaves enough; gives whether it does.
+    fn stop(&mut self, id: &str, member: &Member) -> bool {
+        if member.condition == Condition::Healthy {
+            if self.spare == 0 {
+                return false;
+            }
+            self.spare -= 1;
+        }
+        self.live -= 1;
+        self.chosen.push((id.to_owned(), member.condition == Condition::Unhealthy));
+        true
+    }
 }
