@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    apply, cfn, completions, diff, engine, env, example, lambda, man, restart, rollback, run, scale, status,
-    up,
+    apply, cfn, completions, diff, engine, env, example, lambda, logs, man, restart, rollback, run, scale,
+    status, up,
 };
 
 const EXAMPLES: &str = "\
@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Apply(apply::Arguments),
     Diff(diff::Arguments),
     Status(status::Arguments),
+    Logs(logs::Arguments),
     Rollback(rollback::Arguments),
     Scale(scale::Arguments),
     Restart(restart::Arguments),

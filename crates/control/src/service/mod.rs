@@ -2,8 +2,10 @@
 //! their gates.
 
 mod observe;
+mod tail;
 
 pub use self::observe::{Family, Observed, Planned, Trouble, Wanted};
+pub use self::tail::Tailer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

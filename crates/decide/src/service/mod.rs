@@ -9,6 +9,7 @@ mod plan;
 mod previous;
 mod rollout;
 mod shape;
+mod tail;
 
 pub use self::apply::{Apply, Ask, Did, Way};
 pub use self::failing::{FAILING_LINES, failing, look_again};
@@ -19,6 +20,7 @@ pub use self::plan::{Change, Plan, PlanError, Revision, Wish, mark, plan, revisi
 pub use self::previous::{previous, successful};
 pub use self::rollout::{Progress, Rollout, Stage};
 pub use self::shape::{MEMBERS, create_input};
+pub use self::tail::{Tail, TailAnswer, TailAsk, TailNews, TailWish};
 
 /// The keys of the tags that only we set begin like this.
 pub const OUR_TAGS: &str = "longshore:";

@@ -8,6 +8,7 @@ pub(crate) mod engine;
 pub(crate) mod env;
 pub(crate) mod example;
 pub(crate) mod lambda;
+pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod restart;
 pub(crate) mod rollback;
@@ -33,6 +34,7 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Rollback(arguments) => block_on(rollback::execute(arguments)),
         Command::Scale(arguments) => block_on(scale::execute(arguments)),
         Command::Status(arguments) => block_on(status::execute(arguments)),
+        Command::Logs(arguments) => block_on(logs::execute(arguments)),
         Command::Cfn(arguments) => block_on(cfn::execute(arguments)),
         Command::Engine(arguments) => block_on(engine::execute(arguments)),
         Command::Env(arguments) => env::execute(arguments),
