@@ -14,6 +14,7 @@ impl Logs for Aws {
         let request = self.logs.get_log_events().log_group_name(&stream.group).log_stream_name(&stream.name);
         let mut request = match position {
             LogPosition::Head => request.start_from_head(true),
+            LogPosition::Since(time) => request.start_from_head(true).start_time(time.0),
             LogPosition::After(token) => request.start_from_head(true).next_token(token),
             LogPosition::Tail(lines) => request.start_from_head(false).limit(i32::from(*lines)),
         }
@@ -52,12 +53,16 @@ mod tests {
     #[tokio::test]
     async fn a_page_is_read_from_the_head_and_then_from_the_token() {
         let page = r#"{"events":[{"timestamp":5,"message":"one"}],"nextForwardToken":"f/2"}"#;
-        let (aws, replay) = Replay::of([(200, page), (200, page), (200, page)]).await;
+        let (aws, replay) = Replay::of([(200, page), (200, page), (200, page), (200, page)]).await;
         let first = aws.read_log(&stream(None), &LogPosition::Head).await.unwrap().unwrap();
         assert_eq!(first.lines, [LogLine { timestamp: Timestamp(5), message: "one".into() }]);
         aws.read_log(&stream(Some("us-east-1")), &LogPosition::After(first.token.unwrap())).await.unwrap();
         aws.read_log(&stream(None), &LogPosition::Tail(20)).await.unwrap();
+        aws.read_log(&stream(None), &LogPosition::Since(Timestamp(4))).await.unwrap();
         let sent = replay.sent();
+        assert!(
+            sent[3].body.contains(r#""startTime":4"#) && sent[3].body.contains(r#""startFromHead":true"#)
+        );
         assert!(sent[2].body.contains(r#""limit":20"#) && sent[2].body.contains(r#""startFromHead":false"#));
         assert!(sent[0].body.contains(r#""startFromHead":true"#) && !sent[0].body.contains("nextToken"));
         assert!(sent[1].body.contains(r#""nextToken":"f/2""#), "{}", sent[1].body);

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    apply, cfn, completions, destroy, diff, drift, engine, env, example, gc, init, lambda, man, render,
+    apply, cfn, completions, destroy, diff, drift, engine, env, example, gc, init, lambda, logs, man, render,
     restart, rollback, run, scale, status, templates, up,
 };
 
@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Apply(apply::Arguments),
     Diff(diff::Arguments),
     Status(status::Arguments),
+    Logs(logs::Arguments),
     Rollback(rollback::Arguments),
     Scale(scale::Arguments),
     Restart(restart::Arguments),

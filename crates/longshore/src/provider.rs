@@ -14,7 +14,7 @@ use crate::env;
 
 /// The machine's clock.
 #[derive(Debug)]
-struct WallClock;
+pub(crate) struct WallClock;
 
 impl Clock for WallClock {
     fn now(&self) -> Timestamp {

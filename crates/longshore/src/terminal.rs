@@ -19,10 +19,15 @@ const NAME_COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
 
 /// Writes data to stdout. A reader that went away (`| head`) is no error: it has what it wanted.
 pub(crate) fn data(bytes: &[u8]) -> io::Result<()> {
+    data_while_read(bytes).map(drop)
+}
+
+/// The same, for what would go on for ever: false once the reader went away.
+pub(crate) fn data_while_read(bytes: &[u8]) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        end => end,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        end => end.map(|()| true),
     }
 }
 

@@ -186,6 +186,8 @@ pub struct LogStream {
 pub enum LogPosition {
     /// From its first line.
     Head,
+    /// From the first line that was written then or later.
+    Since(Timestamp),
     /// On from an earlier page.
     After(String),
     /// So many last lines.

@@ -64,6 +64,7 @@ impl Streams {
         let end = lines.partition_point(|written| written.shows_at <= now);
         let from = match position {
             LogPosition::Head => 0,
+            LogPosition::Since(time) => lines.partition_point(|written| written.line.timestamp < *time),
             LogPosition::After(token) => place(token).ok_or_else(|| token.clone())?.min(end),
             LogPosition::Tail(count) => end.saturating_sub(usize::from(*count)),
         };

@@ -4,9 +4,11 @@
 mod observe;
 mod remove;
 mod survey;
+mod tail;
 
 pub use self::observe::{Family, Observed, Planned, Trouble, Wanted};
 pub use self::survey::{Deregistered, Stopped};
+pub use self::tail::Tailer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

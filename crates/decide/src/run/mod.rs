@@ -11,7 +11,7 @@ mod judge;
 mod news;
 mod outcome;
 mod pace;
-mod placing;
+pub(crate) mod placing;
 mod spec;
 pub(crate) mod verdict;
 mod watch;

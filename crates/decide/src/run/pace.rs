@@ -75,6 +75,11 @@ impl Pace {
         (self.round_trip() * 100).clamp(Duration::from_millis(50), Duration::from_secs(5))
     }
 
+    /// Whether the service shares no budget with others.
+    pub(crate) fn is_near(&self) -> bool {
+        self.round_trip() < NEARBY
+    }
+
     fn round_trip(&self) -> Duration {
         self.round_trip.unwrap_or_default()
     }

@@ -30,10 +30,7 @@ pub fn failing(
         return None;
     }
     let judged = verdict::of_task(task, &definition.containers, None, &[]);
-    let explanation = match code {
-        "ServiceSchedulerInitiated" => reason.to_owned(),
-        _ => explain::explain(task, &judged, true).sentence,
-    };
+    let explanation = why_it_ended(task, definition);
     let container = definition.containers.iter().find(|known| known.name == judged.container);
     let stream = container.and_then(|container| {
         let seen = task.containers.iter().find(|seen| seen.name == container.name);
@@ -46,6 +43,15 @@ pub fn failing(
         log_tail: Vec::new(),
     };
     Some((failing, stream))
+}
+
+/// Why a task of a service ended, in one sentence: its scheduler's words where that has stopped it.
+pub(super) fn why_it_ended(task: &Task, definition: &TaskDefinition) -> String {
+    if task.stop_code.as_deref() == Some("ServiceSchedulerInitiated") {
+        return task.stopped_reason.clone().unwrap_or_default();
+    }
+    let judged = verdict::of_task(task, &definition.containers, None, &[]);
+    explain::explain(task, &judged, true).sentence
 }
 
 /// The wait before services are looked at again, after a look that took so long: a near engine is asked often, AWS every

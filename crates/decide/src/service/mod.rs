@@ -16,6 +16,7 @@ mod removal;
 mod rollout;
 mod secret;
 mod shape;
+mod tail;
 pub mod usage;
 
 pub use self::apply::{Apply, Ask, Did, Way};
@@ -30,6 +31,7 @@ pub use self::removal::{Gone, Removal, Removed, Step};
 pub use self::rollout::{Progress, Rollout, Stage};
 pub use self::secret::{looks_secret, secret_variables};
 pub use self::shape::{MEMBERS, create_input};
+pub use self::tail::{Tail, TailAnswer, TailAsk, TailNews, TailWish};
 
 /// The keys of the tags that only we set begin like this.
 pub const OUR_TAGS: &str = "longshore:";

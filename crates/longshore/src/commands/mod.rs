@@ -12,6 +12,7 @@ pub(crate) mod example;
 pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod lambda;
+pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod restart;
@@ -43,6 +44,7 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Rollback(arguments) => block_on(rollback::execute(arguments)),
         Command::Scale(arguments) => block_on(scale::execute(arguments)),
         Command::Status(arguments) => block_on(status::execute(arguments)),
+        Command::Logs(arguments) => block_on(logs::execute(arguments)),
         Command::Cfn(arguments) => block_on(cfn::execute(arguments)),
         Command::Engine(arguments) => block_on(engine::execute(arguments)),
         Command::Env(arguments) => env::execute(arguments),

@@ -21,7 +21,7 @@ use longshore_control::run::Runner;
 use longshore_decide::run::{Ended, Outcome, Run, Spec, TaskOutcome};
 
 pub(crate) use self::live::Live;
-pub(crate) use self::show::Lines;
+pub(crate) use self::show::{Lines, render};
 
 use self::interrupt::Interrupts;
 use self::show::Show;

@@ -137,7 +137,7 @@ fn waiting_for(last_status: &str) -> &'static str {
 }
 
 /// One line of text for each line of each message: with awslogs-multiline-pattern a message has several.
-fn render(label: Option<&str>, lines: &[LogLine]) -> String {
+pub(crate) fn render(label: Option<&str>, lines: &[LogLine]) -> String {
     let mut text = String::new();
     for line in lines {
         let message = line.message.strip_suffix('\n').unwrap_or(&line.message);

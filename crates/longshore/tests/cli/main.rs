@@ -5,6 +5,7 @@
 mod account;
 mod drift;
 mod files;
+mod logs;
 mod remove;
 mod run;
 mod run_flags;
