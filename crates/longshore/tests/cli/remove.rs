@@ -98,13 +98,19 @@ fn a_list_that_cannot_be_read_removes_nothing() {
         ("ListServices", json!({})),
         ("DescribeServices", json!({"services": [], "failures": []})),
         ("ListClusters", json!({"clusterArns": []})),
-        ("DescribeTaskDefinition", json!({})),
+        ("DescribeClusters", json!({"clusters": []})),
+        ("DescribeTasks", json!({"tasks": []})),
     ];
     for (operation, answer) in partial {
         account.forgives();
         account.answers(operation, (200, answer));
         let output = account.longshore(&DESTROY);
-        assert_eq!((output.status.code(), account.changes()), (Some(1), 0), "{operation}: {}", stderr(&output));
+        assert_eq!(
+            (output.status.code(), account.changes()),
+            (Some(1), 0),
+            "{operation}: {}",
+            stderr(&output)
+        );
     }
 }
 
