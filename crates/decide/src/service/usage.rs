@@ -86,7 +86,7 @@ pub fn whole(what: &str, listed: usize, described: usize) -> Result<(), Error> {
         return Ok(());
     }
     let text = format!("{listed} {what} were listed, but {described} described: what is there is not known");
-    Err(Error::new(Kind::Unavailable, text).with_hint("nothing may be concluded from that; run it again"))
+    Err(Error::new(Kind::NotFound, text).with_hint("nothing may be concluded from that; run it again"))
 }
 
 /// Whether a cluster's list of services has at least those that the cluster counts itself.

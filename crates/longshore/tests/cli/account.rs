@@ -58,8 +58,7 @@ impl Account {
                 "taskDefinitionArn": revision_arn(&format!("{family}:{number}")), "family": family,
                 "revision": number, "status": "ACTIVE", "volumes": [], "compatibilities": ["EC2"],
                 "containerDefinitions": [{"name": "app", "image": format!("app:{number}"), "cpu": 0, "memory": 32,
-                    "essential": true, "environment": [{"name": "API_TOKEN", "value": "hush"},
-                        {"name": "FORMAT", "value": "{{.Name}}"}]}]}}));
+                    "essential": true, "environment": [{"name": "API_TOKEN", "value": "hush"}]}]}}));
         }
     }
 

@@ -98,7 +98,8 @@ fn a_list_that_cannot_be_read_removes_nothing() {
         ("ListServices", json!({})),
         ("DescribeServices", json!({"services": [], "failures": []})),
         ("ListClusters", json!({"clusterArns": []})),
-        ("DescribeTaskDefinition", json!({})),
+        ("DescribeClusters", json!({"clusters": []})),
+        ("DescribeTasks", json!({"tasks": []})),
     ];
     for (operation, answer) in partial {
         account.forgives();
