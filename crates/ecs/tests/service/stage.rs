@@ -155,7 +155,10 @@ impl Stage {
                 let healthy = self.family(&of) != "checked-bad";
                 vec![Event::Container(of, Report::Checked { healthy })]
             }
-            Effect::Release(_) | Effect::TaskChanged(_) | Effect::InstanceChanged(_) => Vec::new(),
+            Effect::Release(_)
+            | Effect::TaskChanged(_)
+            | Effect::InstanceChanged(_)
+            | Effect::RoutesChanged => Vec::new(),
         }
     }
 
