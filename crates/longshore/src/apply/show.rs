@@ -25,7 +25,12 @@ impl Show {
     /// Shows something that happened to a service.
     pub(crate) fn told(&self, service: &str, told: Told<'_>) {
         match told {
-            Told::News(News::Say(text) | News::Event(text)) => self.live.say(&format!("{service}: {text}")),
+            Told::News(News::Say(text)) => self.live.say(&format!("{service}: {text}")),
+            Told::News(News::Event(text)) => {
+                // ECS's sentences begin with the name that the line begins with.
+                let text = text.strip_prefix(&format!("(service {service}) ")).unwrap_or(&text);
+                self.live.say(&format!("{service}: {text}"));
+            }
             Told::News(News::Warn(text)) => self.live.warn(&format!("{service}: {text}")),
             Told::News(News::Changed { created, deployment }) => {
                 let what = if created { "created" } else { "updated" };
