@@ -1,5 +1,7 @@
 //! Which old revisions of a family are no longer needed.
 
+use std::cmp::Reverse;
+
 use super::usage::Usage;
 
 /// What becomes of the active revisions of a family that are older than those that are kept in any case.
@@ -11,10 +13,13 @@ pub struct Old {
     pub in_use: Vec<(String, String)>,
 }
 
-/// The revisions behind the newest `keep`. `active` has all active ones of a family, the newest first.
+/// The revisions behind the newest `keep`, by their numbers. `active` has the ARNs of all active ones of a family, in any
+/// order.
 #[must_use]
-pub fn beyond(active: &[String], keep: usize) -> &[String] {
-    active.get(keep..).unwrap_or_default()
+pub fn beyond(mut active: Vec<String>, keep: usize) -> Vec<String> {
+    let number = |arn: &String| arn.rsplit(':').next().and_then(|number| number.parse::<u64>().ok());
+    active.sort_by_key(|arn| Reverse(number(arn)));
+    active.split_off(keep.min(active.len()))
 }
 
 /// Sorts revisions by whether they are in use.
@@ -38,16 +43,16 @@ mod tests {
 
     #[test]
     fn the_newest_are_kept_and_what_is_in_use_is_never_old() {
-        let active: Vec<String> = (1..=5).rev().map(|number| format!("x/web:{number}")).collect();
-        assert_eq!(beyond(&active, 3), ["x/web:2", "x/web:1"]);
+        let active: Vec<String> = [9, 11, 8, 10, 12].map(|number| format!("x/web:{number}")).to_vec();
+        assert_eq!(beyond(active.clone(), 3), ["x/web:9", "x/web:8"]);
         for (keep, expected) in [(0, 5), (5, 0), (9, 0)] {
-            assert_eq!(beyond(&active, keep).len(), expected, "{keep}");
+            assert_eq!(beyond(active.clone(), keep).len(), expected, "{keep}");
         }
         let mut usage = Usage::default();
         usage
-            .task("c", &Task { arn: "t/1".into(), task_definition_arn: "x/web:1".into(), ..Task::default() });
-        let old = sort(beyond(&active, 3), &usage);
-        assert_eq!(old.unused, ["x/web:2"]);
-        assert_eq!(old.in_use, [("x/web:1".to_owned(), "task 1 of cluster c runs it".to_owned())]);
+            .task("c", &Task { arn: "t/1".into(), task_definition_arn: "x/web:8".into(), ..Task::default() });
+        let old = sort(&beyond(active, 3), &usage);
+        assert_eq!(old.unused, ["x/web:9"]);
+        assert_eq!(old.in_use, [("x/web:8".to_owned(), "task 1 of cluster c runs it".to_owned())]);
     }
 }

@@ -107,8 +107,8 @@ async fn find(cluster: &Cluster, families: &BTreeSet<String>, keep: usize, proje
                 .with_hint("`aws ecs list-task-definition-families` shows those that there are")
                 .into());
         }
-        let old = beyond(&active, keep);
-        let of_project = cluster.applier.ours_among(old, project).await?;
+        let old = beyond(active, keep);
+        let of_project = cluster.applier.ours_among(&old, project).await?;
         if of_project.len() < old.len() {
             let others = old.len() - of_project.len();
             terminal::talk(

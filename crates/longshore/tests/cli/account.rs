@@ -145,6 +145,38 @@ impl State {
                 service["status"] = json!("DRAINING");
                 json!({"service": service})
             }
+            "ListTasks" => {
+                let of = |(at, name): &&(String, String)| {
+                    *at == cluster && name.rsplit_once(':').unwrap().0 == input["family"]
+                };
+                json!({"taskArns": self.tasks.iter().filter(of).map(|(_, name)| arn("task", name)).collect::<Vec<_>>()})
+            }
+            "DescribeTasks" => {
+                let task = |task: &Value| {
+                    json!({"taskArn": task, "lastStatus": "PENDING",
+                    "taskDefinitionArn": revision_arn(task.as_str().unwrap().rsplit('/').next().unwrap())})
+                };
+                json!({"tasks": input["tasks"].as_array().unwrap().iter().map(task).collect::<Vec<_>>()})
+            }
+            "ListServiceDeployments" => {
+                let of =
+                    |(at, name, _): &&(String, String, String)| *at == cluster && *name == input["service"];
+                let past = self.history.iter().filter(of).enumerate();
+                json!({"serviceDeployments": past.map(|(age, (_, _, revision))| json!({"status": "SUCCESSFUL",
+                    "targetServiceRevisionArn": revision, "createdAt": 100 - age})).collect::<Vec<_>>()})
+            }
+            "DescribeServiceRevisions" => {
+                let revisions = input["serviceRevisionArns"].as_array().unwrap().iter();
+                json!({"serviceRevisions": revisions.map(|arn| json!({"serviceRevisionArn": arn,
+                    "taskDefinition": revision_arn(arn.as_str().unwrap())})).collect::<Vec<_>>()})
+            }
+            _ => return self.of_revisions(operation, input),
+        };
+        (200, answer)
+    }
+
+    fn of_revisions(&mut self, operation: &str, input: &Value) -> (u16, Value) {
+        let answer = match operation {
             "ListTaskDefinitionFamilies" => {
                 let mut families: Vec<&str> = self.revisions.iter().map(family).collect();
                 families.dedup();
@@ -170,31 +202,6 @@ impl State {
                 self.revisions
                     .retain(|it| it["taskDefinition"]["taskDefinitionArn"] != input["taskDefinition"]);
                 json!({})
-            }
-            "ListTasks" => {
-                let of = |(at, name): &&(String, String)| {
-                    *at == cluster && name.rsplit_once(':').unwrap().0 == input["family"]
-                };
-                json!({"taskArns": self.tasks.iter().filter(of).map(|(_, name)| arn("task", name)).collect::<Vec<_>>()})
-            }
-            "DescribeTasks" => {
-                let task = |task: &Value| {
-                    json!({"taskArn": task, "lastStatus": "PENDING",
-                    "taskDefinitionArn": revision_arn(task.as_str().unwrap().rsplit('/').next().unwrap())})
-                };
-                json!({"tasks": input["tasks"].as_array().unwrap().iter().map(task).collect::<Vec<_>>()})
-            }
-            "ListServiceDeployments" => {
-                let of =
-                    |(at, name, _): &&(String, String, String)| *at == cluster && *name == input["service"];
-                let past = self.history.iter().filter(of).enumerate();
-                json!({"serviceDeployments": past.map(|(age, (_, _, revision))| json!({"status": "SUCCESSFUL",
-                    "targetServiceRevisionArn": revision, "createdAt": 100 - age})).collect::<Vec<_>>()})
-            }
-            "DescribeServiceRevisions" => {
-                let revisions = input["serviceRevisionArns"].as_array().unwrap().iter();
-                json!({"serviceRevisions": revisions.map(|arn| json!({"serviceRevisionArn": arn,
-                    "taskDefinition": revision_arn(arn.as_str().unwrap())})).collect::<Vec<_>>()})
             }
             other => panic!("{other} {input}"),
         };

@@ -129,7 +129,7 @@ fn what_is_not_agreed_to_is_not_done() {
         assert!(stderr(&output).contains(expected), "{arguments:?}: {}", stderr(&output));
         assert_eq!(account.changes(), 0, "{arguments:?}");
     }
-    let output = account.longshore(&cases[0].0[..]);
+    let output = account.longshore(cases[0].0);
     assert!(stderr(&output).contains("service web (1 task running)"), "{}", stderr(&output));
     let dry = account.longshore(&["destroy", "--project", "shop", "--cluster", "prod", "--dry-run"]);
     let calls: Value = serde_json::from_str(&stdout(&dry)).unwrap();

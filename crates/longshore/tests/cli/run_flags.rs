@@ -129,7 +129,10 @@ fn a_task_like_a_service_runs_its_revision_where_it_runs() {
     let flags = ["--cluster", "prod", "--like", "web", "--detach", "--", "rails", "db:version"];
     let output = service.longshore(&[&["run"], &flags[..]].concat()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(service.calls("DescribeServices"), [json!({"cluster": "prod", "services": ["web"]})]);
+    assert_eq!(
+        service.calls("DescribeServices"),
+        [json!({"cluster": "prod", "include": ["TAGS"], "services": ["web"]})]
+    );
     let sent = &service.calls("RunTask")[0];
     assert_eq!((&sent["launchType"], &sent["platformVersion"]), (&json!("FARGATE"), &json!("1.4.0")));
     assert_eq!(sent["networkConfiguration"]["awsvpcConfiguration"]["subnets"], json!(["subnet-s"]));
