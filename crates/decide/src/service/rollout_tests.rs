@@ -118,10 +118,13 @@ fn a_newer_deployment_is_ecs_way_back_or_somebody_elses() {
         ("somebody else", &[other("IN_PROGRESS"), (2, "ACTIVE", 2, 1, "IN_PROGRESS", "")], ON, by_other),
         ("somebody else after it failed", &[other("COMPLETED"), LOST], ON, by_other),
     ]);
-    let mut rollout = Rollout::of(&answer(), Some("t/web:1".into()), at(0));
-    rollout.look(Some(&service(&[back(1, 1), LOST], ON)), at(10));
-    let over = word(&rollout.look(Some(&service(&[over], ON)), at(20)));
-    assert_eq!(over, format!("back to web:1: {FAILED}"), "with the reason that was seen");
+    for revision in [1, 7] {
+        let mut rollout = Rollout::of(&answer(), Some("t/web:1".into()), at(0));
+        rollout.look(Some(&service(&[back(revision, 1), LOST], ON)), at(10));
+        let over = service(&[(3, "PRIMARY", revision, 2, "COMPLETED", "")], ON);
+        let told = word(&rollout.look(Some(&over), at(20)));
+        assert_eq!(told, format!("back to web:{revision}: {FAILED}"), "with the reason that was seen");
+    }
 }
 
 #[test]
