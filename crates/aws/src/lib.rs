@@ -6,14 +6,19 @@
 
 mod cloudformation;
 mod connect;
+mod ecr;
+mod elb;
 mod error;
 mod http;
+mod iam;
 mod lambda;
 mod logs;
+mod registry;
 mod s3;
 mod service;
 mod services;
 mod signed;
+mod surroundings;
 mod task;
 mod task_definition;
 

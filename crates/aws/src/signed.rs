@@ -87,6 +87,19 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+impl<'a> Call<'a> {
+    /// One that carries little.
+    pub(crate) const fn small(
+        service: Service,
+        operation: &'static str,
+        what: &'a str,
+        endpoint: &'a str,
+        request: HttpRequest,
+    ) -> Self {
+        Self { service, operation, what, endpoint, request, attempt_timeout: ATTEMPT_TIMEOUT }
+    }
+}
+
 impl Aws {
     /// Makes a call that carries little, to where the calls of this service go.
     pub(crate) async fn call(
@@ -97,8 +110,7 @@ impl Aws {
         request: HttpRequest,
     ) -> Result<Answer, Error> {
         let endpoint = &self.endpoint(service).url;
-        self.send(Call { service, operation, what, endpoint, request, attempt_timeout: ATTEMPT_TIMEOUT })
-            .await
+        self.send(Call::small(service, operation, what, endpoint, request)).await
     }
 
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Answer, Error> {

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     apply, cfn, completions, diff, engine, env, example, lambda, logs, man, restart, rollback, run, scale,
-    status, up,
+    status, up, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Run(Box<run::Arguments>),
     Apply(apply::Arguments),
     Diff(diff::Arguments),
+    Verify(verify::Arguments),
     Status(status::Arguments),
     Logs(logs::Arguments),
     Rollback(rollback::Arguments),

@@ -7,6 +7,7 @@ pub mod arn;
 pub mod call;
 pub mod container_definition;
 pub mod error;
+pub mod image;
 pub mod instance;
 pub mod network;
 pub mod placement;

@@ -7,8 +7,10 @@ use std::fmt;
 use crate::Timestamp;
 
 mod service;
+mod surroundings;
 
 pub use self::service::{Deployment, PastDeployment, Service, ServiceEvent};
+pub use self::surroundings::{Cluster, Role, Secret, SeenImage, TargetGroup};
 
 /// What RunTask or StartTask did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

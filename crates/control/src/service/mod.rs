@@ -3,9 +3,11 @@
 
 mod observe;
 mod tail;
+mod verify;
 
 pub use self::observe::{Family, Observed, Planned, Trouble, Wanted};
 pub use self::tail::Tailer;
+pub use self::verify::verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

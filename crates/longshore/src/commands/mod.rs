@@ -16,6 +16,7 @@ pub(crate) mod run;
 pub(crate) mod scale;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod verify;
 
 use std::future::Future;
 
@@ -30,6 +31,7 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Run(arguments) => block_on(run::execute(*arguments)),
         Command::Apply(arguments) => block_on(apply::execute(arguments)),
         Command::Diff(arguments) => block_on(diff::execute(arguments)),
+        Command::Verify(arguments) => block_on(verify::execute(arguments)),
         Command::Restart(arguments) => block_on(restart::execute(arguments)),
         Command::Rollback(arguments) => block_on(rollback::execute(arguments)),
         Command::Scale(arguments) => block_on(scale::execute(arguments)),

@@ -7,3 +7,4 @@ mod run;
 mod run_flags;
 mod service;
 mod usage;
+mod verify;
