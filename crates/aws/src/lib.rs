@@ -6,17 +6,22 @@
 
 mod cloudformation;
 mod connect;
+mod ecr;
+mod elb;
 mod error;
 mod http;
+mod iam;
 mod lambda;
 mod logs;
 mod outputs;
 mod parameters;
+mod registry;
 mod s3;
 mod secrets;
 mod service;
 mod services;
 mod signed;
+mod surroundings;
 mod task;
 mod task_definition;
 

@@ -87,6 +87,19 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+impl<'a> Call<'a> {
+    /// One that carries little.
+    pub(crate) const fn small(
+        service: Service,
+        operation: &'static str,
+        what: &'a str,
+        endpoint: &'a str,
+        request: HttpRequest,
+    ) -> Self {
+        Self { service, operation, what, endpoint, request, attempt_timeout: ATTEMPT_TIMEOUT }
+    }
+}
+
 impl Aws {
     /// Makes a call that carries little, to where the calls of this service go.
     pub(crate) async fn call(
@@ -97,8 +110,7 @@ impl Aws {
         request: HttpRequest,
     ) -> Result<Answer, Error> {
         let endpoint = &self.endpoint(service).url;
-        self.send(Call { service, operation, what, endpoint, request, attempt_timeout: ATTEMPT_TIMEOUT })
-            .await
+        self.send(Call::small(service, operation, what, endpoint, request)).await
     }
 
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Answer, Error> {
@@ -158,10 +170,24 @@ impl Aws {
         what: &str,
         input: &Value,
     ) -> Result<Value, Error> {
+        let endpoint = self.endpoint(service).url;
+        self.json_at(service, &endpoint, protocol_name, operation, what, input).await
+    }
+
+    /// The same at another place than where the service's calls go.
+    pub(crate) async fn json_at(
+        &self,
+        service: Service,
+        endpoint: &str,
+        protocol_name: &str,
+        operation: &'static str,
+        what: &str,
+        input: &Value,
+    ) -> Result<Value, Error> {
         let target = format!("{protocol_name}.{operation}");
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
         let request = request(what, "POST", "/", &headers, input.to_string().into_bytes())?;
-        let answer = self.call(service, operation, what, request).await?;
+        let answer = self.send(Call::small(service, operation, what, endpoint, request)).await?;
         serde_json::from_str(&answer.body).map_err(|error| unreadable(what).caused_by(error.to_string()))
     }
 }

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     apply, cfn, completions, destroy, diff, drift, engine, env, example, gc, init, lambda, logs, man, render,
-    restart, rollback, run, scale, status, templates, up,
+    restart, rollback, run, scale, status, templates, up, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Run(Box<run::Arguments>),
     Apply(apply::Arguments),
     Diff(diff::Arguments),
+    Verify(verify::Arguments),
     Status(status::Arguments),
     Logs(logs::Arguments),
     Rollback(rollback::Arguments),

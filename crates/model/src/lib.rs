@@ -8,6 +8,7 @@ pub mod call;
 pub mod container_definition;
 pub mod create_service;
 pub mod error;
+pub mod image;
 pub mod instance;
 pub mod network;
 pub mod placement;

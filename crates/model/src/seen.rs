@@ -8,9 +8,11 @@ use crate::Timestamp;
 
 mod cluster;
 mod service;
+mod surroundings;
 
 pub use self::cluster::Cluster;
 pub use self::service::{Deployment, PastDeployment, Service, ServiceEvent};
+pub use self::surroundings::{Role, Secret, SeenImage, TargetGroup};
 
 /// What RunTask or StartTask did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,8 +2,10 @@
 //! `aws`, the one for simulations is `sim`; `control` knows only these.
 
 mod services;
+mod surroundings;
 
 pub use self::services::Services;
+pub use self::surroundings::Surroundings;
 
 use async_trait::async_trait;
 use longshore_model::call::{ListTasks, RunTask, StartTask};

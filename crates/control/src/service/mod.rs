@@ -5,10 +5,12 @@ mod observe;
 mod remove;
 mod survey;
 mod tail;
+mod verify;
 
 pub use self::observe::{Family, Observed, Planned, Trouble, Wanted};
 pub use self::survey::{Deregistered, Stopped};
 pub use self::tail::Tailer;
+pub use self::verify::verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -18,6 +18,7 @@ mod secret;
 mod shape;
 mod tail;
 pub mod usage;
+mod verify;
 
 pub use self::apply::{Apply, Ask, Did, Way};
 pub use self::failing::{FAILING_LINES, failing, look_again};
@@ -32,6 +33,7 @@ pub use self::rollout::{Progress, Rollout, Stage};
 pub use self::secret::{looks_secret, secret_variables};
 pub use self::shape::{MEMBERS, create_input};
 pub use self::tail::{Tail, TailAnswer, TailAsk, TailNews, TailWish};
+pub use self::verify::{Answer, Answers, Check, Judged, Question, Runs, State, Unit, checks, ends_it, judge};
 
 /// The keys of the tags that only we set begin like this.
 pub const OUR_TAGS: &str = "longshore:";

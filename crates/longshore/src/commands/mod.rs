@@ -22,6 +22,7 @@ pub(crate) mod scale;
 pub(crate) mod status;
 pub(crate) mod templates;
 pub(crate) mod up;
+pub(crate) mod verify;
 
 use std::future::Future;
 
@@ -40,6 +41,7 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Drift(arguments) => block_on(drift::execute(arguments)),
         Command::Gc(arguments) => block_on(gc::execute(arguments)),
         Command::Init(arguments) => block_on(init::execute(arguments)),
+        Command::Verify(arguments) => block_on(verify::execute(arguments)),
         Command::Restart(arguments) => block_on(restart::execute(arguments)),
         Command::Rollback(arguments) => block_on(rollback::execute(arguments)),
         Command::Scale(arguments) => block_on(scale::execute(arguments)),

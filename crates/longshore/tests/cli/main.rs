@@ -11,3 +11,4 @@ mod run;
 mod run_flags;
 mod service;
 mod usage;
+mod verify;

@@ -113,7 +113,8 @@ fn request(reader: &mut impl BufRead) -> Option<(String, Value)> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((operation, serde_json::from_slice(&body).unwrap()))
+    // What is no JSON is a form, of a service that this one does not offer.
+    Some((operation, serde_json::from_slice(&body).unwrap_or_default()))
 }
 
 /// A task definition with these containers, all with `awslogs`.
