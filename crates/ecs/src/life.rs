@@ -92,7 +92,7 @@ impl Cloud {
             && entry.view.desired_status == DesiredStatus::Running
         {
             self.set_status(id, LastStatus::Activating);
-            self.register_targets(id, now);
+            self.register_task(id, now);
             self.change_task(id, |task| task.started_at = Some(now));
             self.set_status(id, LastStatus::Running);
         }

@@ -34,7 +34,7 @@ impl TaskTarget {
 
 impl Cloud {
     /// Registers a task whose containers run in the target groups of its service.
-    pub(crate) fn register_targets(&mut self, id: &str, now: Timestamp) {
+    pub(crate) fn register_task(&mut self, id: &str, now: Timestamp) {
         let Some(entry) = self.tasks.get(id) else { return };
         let Some(of) = &entry.service else { return };
         let key: ServiceKey = (entry.cluster.clone(), of.name.clone());
