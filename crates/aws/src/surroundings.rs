@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use longshore_model::image::{EcrImage, OtherImage};
 use longshore_model::seen::{Cluster, Role, Secret, SeenImage, TargetGroup};
 use longshore_model::{Error, Kind};
-use longshore_world::{Services, Surroundings};
+use longshore_world::Surroundings;
 use serde_json::{Value, json};
 
 use crate::signed::{self, Service};
@@ -19,7 +19,10 @@ const SECRETS_MANAGER: Service = Service { name: "secretsmanager", id: "Secrets 
 #[async_trait]
 impl Surroundings for Aws {
     async fn cluster(&self, name: &str) -> Result<Option<Cluster>, Error> {
-        let found = self.describe_clusters(&[name.to_owned()]).await?;
+        let what = format!("describe cluster `{name}`");
+        let mut answer = self.ecs_json("DescribeClusters", &what, &json!({"clusters": [name]})).await?;
+        let found: Vec<Cluster> = serde_json::from_value(answer["clusters"].take())
+            .map_err(|error| signed::unreadable(&what).caused_by(error.to_string()))?;
         Ok(found.into_iter().next())
     }
 

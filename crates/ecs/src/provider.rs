@@ -384,7 +384,7 @@ fn check_name(given: Option<&str>) -> Result<String, Fault> {
 
 /// ECS's own values where nothing was said.
 fn fill_group(group: &mut Map<String, Value>) -> Result<(), Fault> {
-    if !group.get("autoScalingGroupArn").and_then(Value::as_str).is_some_and(|arn| !arn.is_empty()) {
+    if group.get("autoScalingGroupArn").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(Fault::invalid("autoScalingGroupArn can not be blank."));
     }
     let usual = json!({

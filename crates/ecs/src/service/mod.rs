@@ -372,7 +372,7 @@ impl Cloud {
         let entry = self.tasks.get(task)?;
         let of = entry.service.as_ref()?;
         let revision = (entry.cluster.clone(), of.name.clone(), of.revision);
-        self.service_revisions.contains_key(&revision).then(|| (revision.0, revision.1))
+        self.service_revisions.contains_key(&revision).then_some((revision.0, revision.1))
     }
 }
 

@@ -353,8 +353,11 @@ impl Cloud {
     }
 
     pub(super) fn remove_revision(&mut self, key: &ServiceKey, revision: u64) {
-        self.service_revisions.remove(&(key.0.clone(), key.1.clone(), revision));
+        let removed = self.service_revisions.remove(&(key.0.clone(), key.1.clone(), revision));
         self.touch(Key::ServiceRevision(key.0.clone(), key.1.clone(), revision));
+        if let Some(revision) = removed {
+            self.forget_unused_definition(&revision.workload.task_definition);
+        }
     }
 }
 

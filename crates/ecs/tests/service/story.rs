@@ -266,9 +266,9 @@ impl Story {
             self.drain(instance, false);
         }
         self.apply(&Op::RegisterInstance(100_000));
-        for service in 0..SERVICES.len() {
-            if self.describe(SERVICES[service])["status"] == "ACTIVE" {
-                let four = if SERVICES[service] == "agent" { json!({}) } else { json!({"desiredCount": 4}) };
+        for (service, name) in SERVICES.iter().enumerate() {
+            if self.describe(name)["status"] == "ACTIVE" {
+                let four = if *name == "agent" { json!({}) } else { json!({"desiredCount": 4}) };
                 self.update(service, four);
                 self.update(service, json!({"forceNewDeployment": true}));
                 self.look();

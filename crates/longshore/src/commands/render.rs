@@ -14,7 +14,7 @@ use crate::terminal::{self, Style};
 const EXAMPLES: &str = "\
 Examples:
   longshore render ecs                              every unit of the directory, a line each
-  longshore render ecs web --var tag=v7 | jq .      one of them
+  longshore render ecs --only web --var tag=v7      one of them
   longshore render ecs --tfstate terraform.tfstate  with values of Terraform's
 
 A line is JSON: the name, the files, and what RegisterTaskDefinition and CreateService would get.

@@ -134,7 +134,7 @@ fn without_a_question_nobody_is_asked_and_a_fault_prints_no_unit() {
     fs_err::write(directory.path().join("api.taskdef"), r#"{"containerDefinitions": []}"#).unwrap();
     fs_err::write(directory.path().join("web.taskdef"), taskdef).unwrap();
     // There is no region and no endpoint here.
-    let read = units(&longshore(&["render", dir, "web", "--var", "tag=v1"]).output().unwrap());
+    let read = units(&longshore(&["render", dir, "--only", "web", "--var", "tag=v1"]).output().unwrap());
     assert_eq!(read[0]["taskDefinition"]["containerDefinitions"][0]["image"], "web:v1");
     let output = longshore(&["render", dir]).output().unwrap();
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));

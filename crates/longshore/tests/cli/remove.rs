@@ -230,15 +230,17 @@ fn prune_removes_what_has_no_file_any_more() {
 #[test]
 fn prune_without_files_or_a_project_is_refused() {
     let account = account();
-    fs_err::create_dir(account.directory.path().join("empty")).unwrap();
+    let jobs = account.directory.path().join("jobs");
+    fs_err::create_dir(&jobs).unwrap();
+    fs_err::write(jobs.join("job.taskdef"), r#"{"containerDefinitions": [{"name": "app", "image": "a"}]}"#).unwrap();
     let cases: [(&[&str], &str); 4] = [
         (
-            &["apply", "empty", "--prune", "--yes", "--project", "shop", "--cluster", "prod"],
+            &["apply", "jobs", "--prune", "--yes", "--project", "shop", "--cluster", "prod"],
             "no file describes a service",
         ),
-        (&["apply", "empty", "--prune", "--yes", "--cluster", "prod"], "no project is named"),
-        (&["apply", "empty", "--prune", "--only", "web", "--project", "shop"], "cannot be used with"),
-        (&["apply", "empty", "--yes"], "--prune"),
+        (&["apply", "jobs", "--prune", "--yes", "--cluster", "prod"], "no project is named"),
+        (&["apply", "jobs", "--prune", "--only", "web", "--project", "shop"], "cannot be used with"),
+        (&["apply", "jobs", "--yes"], "--prune"),
     ];
     for (arguments, expected) in cases {
         let output = account.longshore(arguments);
