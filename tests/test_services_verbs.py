@@ -224,8 +224,14 @@ def test_destroy_that_is_interrupted_goes_on(ecs, process_engine, verb, files, n
         stderr=subprocess.PIPE,
         text=True,
     )
+
+    def is_draining():
+        # What is on its way out is described, but no longer listed.
+        [service] = ecs.describe_services(cluster=name, services=["web"])["services"]
+        return service["status"] == "DRAINING"
+
     try:
-        until(lambda: described(ecs, name).get("web", {}).get("status") == "DRAINING", "the service to be deleted")
+        until(is_draining, "the service to be deleted")
         running.send_signal(signal.SIGINT)
         code = running.wait(60)
     finally:
