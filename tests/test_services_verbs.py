@@ -1,13 +1,9 @@
 """The verbs around `longshore apply`: prune, drift, init, gc and destroy, against services that really run."""
 
 import json
-import signal
-import subprocess
 
 import pytest
-from support import program
 from support.definitions import container, register_instance
-from support.wait import until
 
 # Runs until it is stopped, and ends at once when it is.
 SERVE = "trap 'exit 0' TERM; sleep 600 & wait"
@@ -206,32 +202,3 @@ def test_destroy_leaves_revisions_that_another_cluster_runs(ecs, verb, files, na
     assert answer["deregistered"] == [] and answer["left"][0]["taskDefinition"] == f"{name}-web:1"
     assert f"service web of cluster {other}" in answer["left"][0]["why"]
     ecs.delete_service(cluster=other, service="web", force=True)
-
-
-def test_destroy_that_is_interrupted_goes_on(ecs, process_engine, verb, files, name, tmp_path):
-    files("web")
-    definition = json.loads((tmp_path / "deploy" / "web.taskdef.json").read_text())
-    # It does not end when it is asked to, so that there is time for Ctrl-C.
-    definition["containerDefinitions"] = [container("trap '' TERM; sleep 600 & wait; wait", stopTimeout=20)]
-    (tmp_path / "deploy" / "web.taskdef.json").write_text(json.dumps(definition))
-    verb("apply", "deploy")
-    running = subprocess.Popen(
-        [program.LONGSHORE, "destroy", "--yes"],
-        env=process_engine.environment(),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        until(lambda: described(ecs, name).get("web", {}).get("status") == "DRAINING", "the service to be deleted")
-        running.send_signal(signal.SIGINT)
-        code = running.wait(60)
-    finally:
-        running.kill()
-        said = running.communicate()[1]
-    assert code == 130 and "its deletion goes on" in said, said
-    assert active(ecs, f"{name}-web") == [f"{name}-web:1"]
-    verb("destroy", "--yes")
-    assert active(ecs, f"{name}-web") == []

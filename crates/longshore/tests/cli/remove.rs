@@ -151,6 +151,25 @@ fn a_service_that_cannot_be_deleted_keeps_its_revisions() {
 }
 
 #[test]
+fn a_service_that_does_not_go_in_time_is_waited_for_again() {
+    let account = Account::new();
+    account.family("web", 1, "shop");
+    account.runs("prod", "web", &["web:1"], "shop");
+    let mut draining = account.state.lock().unwrap().services[0].1.clone();
+    draining["status"] = json!("DRAINING");
+    account.answers("DescribeServices", (200, json!({"services": [draining], "failures": []})));
+    let output = account.longshore(&[&DESTROY[..], &["--timeout", "1s", "--output", "json"]].concat());
+    assert_eq!((output.status.code(), account.changes()), (Some(1), 0), "{}", stderr(&output));
+    let document: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(document["services"][0]["result"], "timedOut");
+    assert!(stderr(&output).contains("hint: destroy again goes on from here"), "{}", stderr(&output));
+    account.forgives();
+    let again = account.longshore(&DESTROY);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert_eq!(account.deregistered(), ["web:1"]);
+}
+
+#[test]
 fn gc_keeps_the_newest_and_whatever_is_in_use() {
     let account = Account::new();
     account.family("web", 3, "");
