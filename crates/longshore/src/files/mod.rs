@@ -10,6 +10,7 @@ use longshore_control::service::Wanted;
 use crate::config;
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// The directory with the files
     #[arg(value_name = "DIR")]
