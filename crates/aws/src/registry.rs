@@ -46,7 +46,7 @@ impl std::fmt::Debug for Response {
 impl Aws {
     /// Whether a registry has a manifest, as it says to nobody in particular. [`Kind::Denied`] when it wants to know more.
     pub(crate) async fn has_manifest(&self, image: &OtherImage) -> Result<bool, Error> {
-        let what = format!("look for image `{}` at {}", image.repository, image.host);
+        let what = format!("look for image `{}`", image.repository);
         let origin = origin(&image.host);
         let path = format!("/v2/{}/manifests/{}", image.repository, image.reference.as_str());
         let mut place = Place { origin, path, token: None };
@@ -65,7 +65,7 @@ impl Aws {
                 status => return Err(refused(&what, status)),
             }
         }
-        Err(Error::new(Kind::Unavailable, format!("cannot {what}: it sends us on and on")))
+        Err(Error::new(Kind::Unavailable, format!("cannot {what}: the registry sends us on and on")))
     }
 
     /// A token for whoever only reads, from where the registry says.
@@ -187,16 +187,19 @@ fn parameter(challenge: &str, name: &str) -> Option<String> {
 
 fn refused(what: &str, status: u16) -> Error {
     match status {
-        401 | 403 => {
-            Error::new(Kind::Denied, format!("cannot {what}: it wants credentials, or has no such image"))
+        401 | 403 => Error::new(
+            Kind::Denied,
+            format!("cannot {what}: the registry wants credentials, or has no such image"),
+        ),
+        429 => {
+            Error::new(Kind::Throttled, format!("cannot {what}: the registry was asked too often from here"))
         }
-        429 => Error::new(Kind::Throttled, format!("cannot {what}: it was asked too often from here")),
         status => strange(what, status),
     }
 }
 
 fn strange(what: &str, status: u16) -> Error {
-    Error::new(Kind::Unavailable, format!("cannot {what}: it answers with HTTP {status}"))
+    Error::new(Kind::Unavailable, format!("cannot {what}: the registry answers with HTTP {status}"))
 }
 
 #[cfg(test)]

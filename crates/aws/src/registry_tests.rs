@@ -49,7 +49,7 @@ async fn answers() {
     let offline = aws.has_manifest(&image(name)).await.unwrap_err();
     assert_eq!(
         (offline.kind(), offline.to_string().as_str()),
-        (Kind::Unavailable, "cannot look for image `team/web` at ghcr.io: ghcr.io does not answer")
+        (Kind::Unavailable, "cannot look for image `team/web`: ghcr.io does not answer")
     );
 }
 

@@ -44,7 +44,14 @@ fn every_check_has_its_line() {
     let path = files.path().to_str().unwrap();
     let output = cluster(true).longshore(&["verify", path, "--cluster", "prod"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    insta::assert_snapshot!(stdout(&output), @"");
+    insta::assert_snapshot!(stdout(&output), @r"
+    ok           cluster `prod`
+    not checked  web: executionRoleArn `exec`: needs iam:GetRole
+    not checked  web: image `127.0.0.1:1/web:v1` of container `app`: cannot look for image `web`: 127.0.0.1:1 does not answer
+    ok           web: secret `DB` of container `app`
+    ok           web: secret `KEY` of container `app`
+    ok           web: log group `/web`
+    ");
     assert_eq!(stderr(&output), "4 ok, 0 failed, 2 not checked\n");
 }
 
