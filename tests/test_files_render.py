@@ -228,7 +228,9 @@ def test_what_only_a_description_has_is_taken_off(render):
     created = only(done)["service"]
     assert done.stderr == "" and complaints("CreateService", created) == ""
     of_deployment = {"serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"}
-    assert created.keys() == (shape("CreateService").members.keys() & service.members.keys()) | of_deployment
+    # Described as `roleArn`.
+    others = of_deployment | {"role"}
+    assert created.keys() == (shape("CreateService").members.keys() & service.members.keys()) | others
     assert created["tags"] == [{"key": "team", "value": "web"}]
 
 

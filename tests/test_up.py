@@ -1,9 +1,13 @@
 """`longshore up`: everything in one command on a machine with nothing but the binary, and else clear errors."""
 
+import json
+import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
+import urllib.request
 
 import pytest
 from support import program
@@ -44,6 +48,7 @@ def up(home, tmp_path):
         process.exports = read_exports(process, log)
         return process
 
+    start.home = tmp_path / "browser"
     yield start
     for process in started:
         if process.poll() is None:
@@ -69,19 +74,32 @@ def aws(process, home, *arguments):
     return program.json_of(program.run([program.AWS, *arguments], environment))
 
 
-def test_up_runs_an_example_and_serves_and_finds_everything_again(up, home, tmp_path):
+def page(process):
+    """The URL of the example, from what `up` said."""
+    said = process.log.read_text()
+    found = re.search(r"^open (http://\S+)$", said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as answer:
+        return answer.read().decode()
+
+
+def test_up_brings_up_an_example_and_serves_and_finds_everything_again(up, home, tmp_path):
     state = ["--state", tmp_path / "state"]
     first = up(*state, "--listen", "127.0.0.1:0")
-    assert "exit code: 0" in first.log.read_text(), "the example task ended before one's eyes"
+    said = first.log.read_text()
+    assert said.index("done: 4 migrations applied") < said.index("web: created"), "the migration is a gate"
+    assert "<h1>Harbour</h1>" in fetch(page(first))
+    assert [ship["name"] for ship in json.loads(fetch(f"{page(first)}/api/ships"))][0] == "Aurora"
     cluster = aws(first, home, "ecs", "describe-clusters")["clusters"][0]
     assert cluster["clusterName"] == "default" and cluster["registeredContainerInstancesCount"] == 2
-    [task] = aws(first, home, "ecs", "list-tasks", "--desired-status", "STOPPED")["taskArns"]
-    [described] = aws(first, home, "ecs", "describe-tasks", "--tasks", task)["tasks"]
-    assert [each["exitCode"] for each in described["containers"]] == [0]
-    groups = aws(first, home, "logs", "describe-log-groups")["logGroups"]
-    events = aws(first, home, "logs", "filter-log-events", "--log-group-name", groups[0]["logGroupName"])["events"]
-    said = "".join(first.printed) + first.log.read_text()
-    assert events and all(event["message"] in said for event in events), said
+    assert cluster["activeServicesCount"] == 2
+    events = aws(first, home, "logs", "filter-log-events", "--log-group-name", "/harbour/web")["events"]
+    lines = [event["message"] for event in events]
+    assert "migrating the harbour database" in lines and any("listening on" in line for line in lines)
 
     printed = longshore(home, "env", *map(str, state))
     assert printed.returncode == 0, printed.stderr
@@ -89,17 +107,27 @@ def test_up_runs_an_example_and_serves_and_finds_everything_again(up, home, tmp_
     assert again == first.exports and again.keys() >= EXPORTS
 
     instances = aws(first, home, "ecs", "list-container-instances")["containerInstanceArns"]
+    url = page(first)
     assert end(first) == 0
     second = up(*state, "--listen", "127.0.0.1:0")
     assert sorted(aws(second, home, "ecs", "list-container-instances")["containerInstanceArns"]) == sorted(instances)
-    assert task in aws(second, home, "ecs", "list-tasks", "--desired-status", "STOPPED")["taskArns"]
+    assert page(second) == url and "<h1>Harbour</h1>" in fetch(url)
+    assert "registered" not in second.log.read_text().replace("registered 1 targets", ""), "the files are as they were"
     assert end(second, signal.SIGTERM) == 0
 
 
-def test_up_runs_its_example_in_docker_where_a_daemon_answers(docker_ready, up, tmp_path):
+def test_a_browser_shows_the_page(up):
+    chromium = shutil.which("chromium") or pytest.skip("chromium is not installed")
+    url = page(up("--ephemeral", "--listen", "127.0.0.1:0"))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]
+    shown = program.run([chromium, *options, url], program.bare_environment(up.home), check=True).stdout
+    # The script of the page has asked the second service.
+    assert "<td>Blue Marlin</td><td>4</td><td>13.3 m</td>" in shown, shown
+
+
+def test_up_brings_up_its_example_in_docker_where_a_daemon_answers(docker_ready, up, tmp_path):
     process = up("--ephemeral", "--listen", "127.0.0.1:0", environment=program.bare_environment(tmp_path / "home"))
-    said = process.log.read_text()
-    assert "docker" in said and "exit code: 0" in said
+    assert "docker" in process.log.read_text() and "<h1>Harbour</h1>" in fetch(page(process))
     assert end(process) == 0
 
 

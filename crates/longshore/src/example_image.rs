@@ -5,20 +5,29 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use longshore_engine::runtime::docker::DockerRuntime;
+use sha2::{Digest, Sha256};
 
 const REPOSITORY: &str = "longshore/example";
-const TAG: &str = "1";
 
 /// Where programs name their loader, which the list of loaded files shows under its real path.
 const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
-/// Makes the image unless it is there.
-pub(crate) async fn provide(docker: &DockerRuntime) -> Result<()> {
-    if docker.has_image(&format!("{REPOSITORY}:{TAG}")).await {
-        return Ok(());
+/// Makes the image of this very program unless it is there, and gives its name.
+pub(crate) async fn provide(docker: &DockerRuntime) -> Result<String> {
+    let tag = tag().context("cannot read this program's own file")?;
+    let image = format!("{REPOSITORY}:{tag}");
+    if !docker.has_image(&image).await {
+        let archive = archive().context("cannot make the image of the example app")?;
+        let made = docker.import_image(REPOSITORY, &tag, archive).await;
+        made.context("cannot make the image of the example app")?;
     }
-    let archive = archive().context("cannot make the image of the example app")?;
-    docker.import_image(REPOSITORY, TAG, archive).await.context("cannot make the image of the example app")
+    Ok(image)
+}
+
+/// Differs from program to program: what it is made of, in short.
+fn tag() -> Result<String> {
+    let digest = Sha256::digest(fs_err::read(std::env::current_exe()?)?);
+    Ok(hex::encode(&digest[..6]))
 }
 
 fn archive() -> Result<Vec<u8>> {

@@ -77,6 +77,8 @@ fn account(text: &str) -> Result<String, String> {
 pub(crate) struct Serving {
     pub(crate) engine: Arc<Engine>,
     pub(crate) access: Access,
+    /// The image of the example app, where it was made for Docker.
+    pub(crate) example_image: Option<String>,
 }
 
 /// How to reach an engine.
@@ -122,7 +124,8 @@ pub(crate) async fn start(arguments: &EngineArguments) -> Result<Serving> {
     let listener = bind(arguments.listen).await?;
     let endpoint = format!("http://{}", listener.local_addr().context("the listener has no address")?);
     let (sender, receiver) = reports();
-    let (runtime, gateway) = choose(arguments, &config, &store, &credentials, sender).await?;
+    let Chosen { runtime, gateway, example_image } =
+        choose(arguments, &config, &store, &credentials, sender).await?;
     let options = Options {
         store,
         account: arguments.account.clone(),
@@ -137,7 +140,7 @@ pub(crate) async fn start(arguments: &EngineArguments) -> Result<Serving> {
     fs_err::write(engine.directory().join(ENDPOINT_FILE), &endpoint)?;
     tokio::spawn(wire::serve(Arc::clone(&engine), listener));
     let region = env::region().unwrap_or_else(|| DEFAULT_REGION.to_owned());
-    Ok(Serving { engine, access: Access { endpoint, region, credentials } })
+    Ok(Serving { engine, access: Access { endpoint, region, credentials }, example_image })
 }
 
 fn open(arguments: &EngineArguments) -> Result<Store> {
@@ -193,18 +196,32 @@ async fn bind_metadata(gateway: Option<IpAddr>, state: &Path) -> Result<TcpListe
     Ok(listener)
 }
 
-/// Chooses the runtime, says which and why, and gives the address under which its containers reach this machine.
+/// The runtime.
+struct Chosen {
+    runtime: Box<dyn Runtime>,
+    /// The address under which its containers reach this machine.
+    gateway: Option<IpAddr>,
+    example_image: Option<String>,
+}
+
+impl Chosen {
+    fn without_images(runtime: impl Runtime) -> Self {
+        Self { runtime: Box::new(runtime), gateway: None, example_image: None }
+    }
+}
+
+/// Chooses the runtime, and says which and why.
 async fn choose(
     arguments: &EngineArguments,
     config: &Config,
     store: &Store,
     credentials: &Credentials,
     reports: Reports,
-) -> Result<(Box<dyn Runtime>, Option<IpAddr>)> {
+) -> Result<Chosen> {
     let choice = arguments.runtime;
     if choice == RuntimeChoice::Simulated {
         terminal::talk("warning: runtime simulated: no container runs, tasks only seem to", Style::Warning);
-        return Ok((Box::new(SimulatedRuntime::new(arguments.simulated_pace, reports)), None));
+        return Ok(Chosen::without_images(SimulatedRuntime::new(arguments.simulated_pace, reports)));
     }
     let mut why = "as asked".to_owned();
     if choice != RuntimeChoice::Process {
@@ -213,10 +230,9 @@ async fn choose(
             Ok(docker) => {
                 terminal::talk("runtime: docker", Style::Plain);
                 let gateway = docker.gateway().await;
-                if arguments.with_example {
-                    example_image::provide(&docker).await?;
-                }
-                return Ok((Box::new(docker), gateway));
+                let example_image =
+                    if arguments.with_example { Some(example_image::provide(&docker).await?) } else { None };
+                return Ok(Chosen { runtime: Box::new(docker), gateway, example_image });
             }
             Err(unavailable) if choice == RuntimeChoice::Docker => {
                 return Err(Failed::new("cannot use the docker runtime")
@@ -241,7 +257,7 @@ async fn choose(
         reports,
     );
     terminal::talk(&format!("runtime: process ({why}); {}", process.limits()), Style::Plain);
-    Ok((Box::new(process), None))
+    Ok(Chosen::without_images(process))
 }
 
 /// How to reach the engine of a state directory, if it serves.

@@ -311,12 +311,13 @@ impl Apply {
     /// Nothing is left to be changed; but an earlier apply may have been cut off in its waiting.
     fn unchanged(&mut self, live: &Service, now: Duration) -> State {
         let state = live.primary().and_then(|primary| primary.rollout_state.as_deref());
-        let is_over = live.deployments.len() <= 1 && matches!(state, Some("COMPLETED") | None);
+        let is_whole = live.running_count == live.desired_count;
+        let is_over = is_whole && live.deployments.len() <= 1 && matches!(state, Some("COMPLETED") | None);
         if self.way.no_wait {
             return self.done();
         }
         if !is_over {
-            self.news.push(News::Say("its deployment is not over yet".to_owned()));
+            self.news.push(News::Say("not all of it runs yet".to_owned()));
             return self.watch(Rollout::of(live, None, now));
         }
         if self.has_passed(live) { self.done() } else { self.next_after(0) }

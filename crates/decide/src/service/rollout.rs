@@ -146,7 +146,8 @@ impl Rollout {
                 let reason = own.rollout_state_reason.clone().unwrap_or_default();
                 let since = *self.failed_at.get_or_insert(now);
                 // ECS makes the deployment that goes back in the next moment, unless there is nothing to go back to.
-                if goes_back_by_itself(service) && now.saturating_sub(since) < VISIBLE_WITHIN {
+                let has_way = self.before.is_some() || !self.older.is_empty();
+                if has_way && goes_back_by_itself(service) && now.saturating_sub(since) < VISIBLE_WITHIN {
                     self.failed = Some(reason);
                     Stage::GoingBack(progress(own, service))
                 } else {

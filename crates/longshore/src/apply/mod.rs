@@ -135,9 +135,6 @@ pub(crate) async fn drive(
         .await;
     show.finish();
     let outcomes: Vec<Outcome> = applies.iter().filter_map(|apply| apply.outcome().cloned()).collect();
-    for outcome in &outcomes {
-        show.outcome(outcome);
-    }
     let good = outcomes.iter().all(|outcome| outcome.result.is_good());
     Ok((outcomes, if good { 0 } else { interrupts.exit_code().unwrap_or(1) }))
 }

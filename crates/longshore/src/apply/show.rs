@@ -1,7 +1,7 @@
 //! What the user sees while services are brought to what their files say: a line for what happens, and on a terminal a
 //! live line for what is waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_control::service::Told;
 use longshore_decide::run;
@@ -15,11 +15,13 @@ pub(crate) struct Show {
     live: Live,
     /// What was said last of each service's progress, where there is no live line.
     said: BTreeMap<String, Progress>,
+    /// Whose end was said.
+    ended: BTreeSet<String>,
 }
 
 impl Show {
     pub(crate) fn new() -> Self {
-        Self { live: Live::new(), said: BTreeMap::new() }
+        Self { live: Live::new(), said: BTreeMap::new(), ended: BTreeSet::new() }
     }
 
     /// Shows something that happened to a service.
@@ -59,8 +61,13 @@ impl Show {
         }
     }
 
-    /// Shows how far all of them are.
+    /// Shows how far all of them are, and how those ended that have.
     pub(crate) fn look(&mut self, applies: &[Apply]) {
+        for outcome in applies.iter().filter_map(Apply::outcome) {
+            if self.ended.insert(outcome.service.clone()) {
+                self.outcome(outcome);
+            }
+        }
         let going = applies.iter().filter(|apply| apply.outcome().is_none());
         let going: Vec<(&str, &Progress)> =
             going.filter_map(|apply| Some((apply.name(), apply.progress()?))).collect();
@@ -78,7 +85,7 @@ impl Show {
     }
 
     /// Says how it ended.
-    pub(crate) fn outcome(&self, outcome: &Outcome) {
+    fn outcome(&self, outcome: &Outcome) {
         let line = format!("{}: {}", outcome.service, outcome.explanation);
         if outcome.result.is_good() {
             self.live.say(&line);

@@ -67,9 +67,9 @@ async fn introduce(serving: &Serving) -> Result<()> {
     let made = made.map_err(|refusal| {
         anyhow!("cannot make the load balancer: {}", refusal.message.unwrap_or_default())
     })?;
-    let directory = write_example(serving.engine.directory())?;
+    let directory = write_example(serving, &made.groups)?;
     terminal::talk(&format!("\n$ cd {} && longshore apply .", directory.display()), Style::Plain);
-    let status = apply_example(serving, &directory, &made.groups).await?;
+    let status = apply_example(serving, &directory).await?;
     match &made.url {
         Some(url) if status.success() => terminal::talk(&format!("\nopen {url}"), Style::Plain),
         Some(_) => terminal::talk("\nThe example did not come up; the lines above say why.", Style::Plain),
@@ -97,22 +97,30 @@ fn balancer() -> LoadBalancer {
     }
 }
 
-/// The example's files in the state directory, where they can be changed and applied again.
-fn write_example(state: &Path) -> Result<PathBuf> {
-    let directory = state.join("harbour");
+/// The example's files in the state directory, with this machine's values in them, so that they can be changed and
+/// applied again.
+fn write_example(serving: &Serving, groups: &[String]) -> Result<PathBuf> {
+    let directory = serving.engine.directory().join("harbour");
     fs_err::create_dir_all(&directory)?;
+    let image = serving.example_image.as_deref().unwrap_or("longshore/example");
+    let region = &serving.access.region;
     for (name, text) in EXAMPLE {
         let path = directory.join(name);
         // What the user has changed stays changed.
-        if !path.exists() {
-            fs_err::write(path, text)?;
+        if path.exists() {
+            continue;
         }
+        let mut text = text.replace("{{ var.image }}", image).replace("{{ env.AWS_REGION }}", region);
+        for ((group, _), arn) in balancer().groups.iter().zip(groups) {
+            text = text.replace(&format!("{{{{ var.{group} }}}}"), arn);
+        }
+        fs_err::write(path, text)?;
     }
     Ok(directory)
 }
 
 /// Applies the example through the front door: this same program, told where the engine is as any tool is told.
-async fn apply_example(serving: &Serving, directory: &Path, groups: &[String]) -> Result<ExitStatus> {
+async fn apply_example(serving: &Serving, directory: &Path) -> Result<ExitStatus> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = tokio::process::Command::new(program);
     command.args(["apply", "."]).current_dir(directory).kill_on_drop(true);
@@ -121,9 +129,6 @@ async fn apply_example(serving: &Serving, directory: &Path, groups: &[String]) -
         ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"]
     {
         command.env_remove(name);
-    }
-    for ((name, _), arn) in balancer().groups.iter().zip(groups) {
-        command.arg("--var").arg(format!("{name}={arn}"));
     }
     command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").envs(serving.access.variables());
     command.status().await.context("cannot apply the example")

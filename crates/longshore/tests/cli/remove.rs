@@ -251,7 +251,8 @@ fn prune_without_files_or_a_project_is_refused() {
     let account = account();
     let jobs = account.directory.path().join("jobs");
     fs_err::create_dir(&jobs).unwrap();
-    fs_err::write(jobs.join("job.taskdef"), r#"{"containerDefinitions": [{"name": "app", "image": "a"}]}"#).unwrap();
+    fs_err::write(jobs.join("job.taskdef"), r#"{"containerDefinitions": [{"name": "app", "image": "a"}]}"#)
+        .unwrap();
     let cases: [(&[&str], &str); 4] = [
         (
             &["apply", "jobs", "--prune", "--yes", "--project", "shop", "--cluster", "prod"],
