@@ -1,3 +1,5 @@
+//! Plans of the scheduler, as tables.
+
 use proptest::prelude::*;
 
 use super::*;
