@@ -59,9 +59,10 @@ impl Body for Upload {
         let polled = Pin::new(&mut *body).poll_frame(context);
         sending.waits.set(polled.is_pending());
         match &polled {
-            Poll::Ready(Some(Ok(_))) => {
+            Poll::Ready(Some(Ok(frame))) => {
                 sending.last.set(Instant::now());
-                sending.done.set(body.is_end_stream());
+                // Nothing comes after trailers.
+                sending.done.set(body.is_end_stream() || frame.is_trailers());
             }
             Poll::Ready(Some(Err(_))) => sending.failed.set(true),
             Poll::Ready(None) => sending.done.set(true),

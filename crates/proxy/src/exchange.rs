@@ -168,7 +168,7 @@ impl Order {
 
     /// No target answers.
     fn give_up(&self, open: Open, sending: Option<&Sending>, status: StatusCode) -> Response<Download> {
-        if sending.is_some() {
+        if sending.is_some_and(is_left) {
             self.own.refuse(&self.visit, open, status)
         } else {
             self.own.answer(&self.visit, open, Answer::page(status))
@@ -240,7 +240,7 @@ impl Order {
             headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
             return response.map(|_| Download::own(open, bytes::Bytes::new()));
         }
-        if visit.door.is_closing() || sending.as_ref().is_some_and(|sending| !sending.done.get()) {
+        if visit.door.is_closing() || sending.as_deref().is_some_and(is_left) {
             own.close(visit, &mut response);
         }
         // hyper would send the next request in HTTP/1.0, which has no chunks.
@@ -251,6 +251,11 @@ impl Order {
             Download::passing(open, Passing { body, sending, limit, wait: None, lease, _flight: flight })
         })
     }
+}
+
+/// Whether something of a request's body is still to come from the client.
+fn is_left(sending: &Sending) -> bool {
+    !sending.done.get()
 }
 
 /// A request without a body, once more.

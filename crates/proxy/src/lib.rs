@@ -12,6 +12,7 @@
 mod answer;
 mod bind;
 mod body;
+mod deaf;
 mod door;
 mod exchange;
 mod flight;

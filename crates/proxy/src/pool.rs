@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::body::Upload;
+use crate::deaf::Deaf;
 use crate::limits::BUFFER_MIN;
 use crate::table::Protocol;
 use crate::worker::Worker;
@@ -142,11 +143,11 @@ impl Worker {
         let stream = TcpStream::connect(place.address).await?;
         stream.set_nodelay(true)?;
         let way = match place.protocol {
-            Protocol::Http1 => self.link(SockRef::from(&stream).try_clone()?, stream).await,
+            Protocol::Http1 => self.link(SockRef::from(&stream).try_clone()?, Deaf(stream)).await,
             Protocol::Https => {
                 let socket = SockRef::from(&stream).try_clone()?;
                 let connector = TlsConnector::from(self.tls.clone());
-                self.link(socket, connector.connect(place.address.ip().into(), stream).await?).await
+                self.link(socket, connector.connect(place.address.ip().into(), Deaf(stream)).await?).await
             }
             Protocol::Http2 => {
                 let sender = share(stream, self.limits.head).await;
