@@ -8,6 +8,7 @@ import containers
 import custom_resource
 import placement
 import polling
+import proxy
 
 MEASURES = {
     "run-task": api.run_task,
@@ -21,6 +22,9 @@ MEASURES = {
     "cold-start": cold_start.cold_start,
     "custom-resource": custom_resource.custom_resource,
     "polling": polling.polling,
+    "proxy": proxy.proxy,
+    "proxy-rules": proxy.proxy_rules,
+    "proxy-changes": proxy.proxy_changes,
 }
 
 

@@ -9,14 +9,14 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio_rustls::{TlsAcceptor, TlsStream};
+use tokio_rustls::TlsAcceptor;
 
-use crate::client::Client;
-use crate::h2;
-use crate::http::rewrite::Origin;
+use crate::life::{Life, Watched};
 use crate::limits::ACCEPT_PAUSE;
+use crate::rewrite::Origin;
+use crate::routes::Routes;
 use crate::tls;
-use crate::wire::Stream;
+use crate::visit::Visit;
 use crate::worker::Worker;
 
 /// The state of a listener in one worker.
@@ -26,6 +26,7 @@ pub(crate) struct Door {
     port: u16,
     /// Where the listener is in the worker's routes; `None` once it has been removed.
     number: Cell<Option<usize>>,
+    idle_timeout: Cell<Duration>,
     is_closing: Cell<bool>,
     /// Told when the listener closes.
     pub(crate) closing: Notify,
@@ -48,6 +49,7 @@ impl Door {
             id,
             port,
             number: Cell::default(),
+            idle_timeout: Cell::new(worker.limits.grace),
             is_closing: Cell::default(),
             closing: Notify::new(),
             accepting: RefCell::default(),
@@ -79,15 +81,18 @@ impl Door {
         self.number.get()
     }
 
-    pub(crate) fn set_number(&self, number: Option<usize>) {
+    /// Finds the listener in new routes.
+    pub(crate) fn set_routes(&self, routes: &Routes) {
+        let number = routes.listener(&self.id);
+        if let Some(number) = number {
+            self.idle_timeout.set(routes.listeners[number].idle_timeout);
+        }
         self.number.set(number);
     }
 
     /// How long its connections may be silent.
-    pub(crate) fn idle_timeout(&self, worker: &Worker) -> Duration {
-        let view = worker.view();
-        let listener = self.number().and_then(|number| view.listeners.get(number));
-        listener.map_or(worker.limits.grace, |listener| listener.idle_timeout)
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        self.idle_timeout.get()
     }
 
     fn tls(&self, worker: &Worker) -> Option<Arc<tls::ServerConfig>> {
@@ -141,22 +146,23 @@ fn serve(
         let _until_the_end = (guest, permit);
         // Answers leave at once; without it they would wait for the client's acknowledgement of the last.
         let _only_slower: Result<(), std::io::Error> = stream.set_nodelay(true);
-        let tls = door.tls(&worker);
-        let origin = Rc::new(Origin::new(peer.ip(), tls.is_some(), door.port));
-        let Some(config) = tls else {
-            return Client::new(worker, door, origin, Stream::Tcp(stream)).run().await;
+        let (config, life) = (door.tls(&worker), Life::new());
+        let stream = Watched::new(stream, life.clone());
+        let origin = Origin::new(peer.ip(), config.is_some(), door.port);
+        let visit = Rc::new(Visit::new(worker, door, origin, life));
+        let Some(config) = config else {
+            return visit.http1(stream).await;
         };
         let handshake = TlsAcceptor::from(config).accept(stream);
-        match tokio::time::timeout(worker.limits.head_time, handshake).await {
+        match tokio::time::timeout(visit.worker.limits.head_time, handshake).await {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(tls::H2) => {
-                h2::serve(worker, door, origin, stream).await;
+                visit.http2(stream).await
             }
-            Ok(Ok(stream)) => {
-                let stream = Stream::Tls(Box::new(TlsStream::Server(stream)));
-                Client::new(worker, door, origin, stream).run().await;
+            Ok(Ok(stream)) => visit.http1(stream).await,
+            Ok(Err(error)) => {
+                tracing::debug!(listener = visit.door.id, %error, "a client's TLS handshake failed");
             }
-            Ok(Err(error)) => tracing::debug!(listener = door.id, %error, "a client's TLS handshake failed"),
-            Err(_) => tracing::debug!(listener = door.id, "a client's TLS handshake took too long"),
+            Err(_) => tracing::debug!(listener = visit.door.id, "a client's TLS handshake took too long"),
         }
     });
 }

@@ -1,9 +1,10 @@
 //! A request that is under way to a target: counted as long as it lives.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
 
-use crate::clock::date_in;
+use hyper::header::{HeaderMap, HeaderValue, SET_COOKIE};
+
 use crate::pool::Place;
 use crate::routes::{GroupRoutes, TargetRoute};
 use crate::state::TargetState;
@@ -46,18 +47,26 @@ impl Flight {
         Place { address: self.target().address, protocol: self.group().protocol }
     }
 
-    /// The lines that keep the client with this target, and with the group that was chosen for it.
-    pub(crate) fn cookies(&self, of_group: Option<&(Cookie, u64)>) -> String {
-        let mut lines = String::new();
+    /// Keeps the client with this target, and with the group that was chosen for it.
+    pub(crate) fn set_cookies(&self, of_group: Option<&(Cookie, u64)>, headers: &mut HeaderMap) {
         let of_target = self.group().stickiness.as_ref().map(|cookie| (cookie, self.state().cookie));
         for (cookie, value) in of_group.map(|(cookie, value)| (cookie, *value)).into_iter().chain(of_target) {
             let Cookie { name, lasts } = cookie;
-            // Writing into a string never fails.
-            let _: Result<(), std::fmt::Error> =
-                write!(lines, "Set-Cookie: {name}={value:016x}; Expires={}; Path=/\r\n", date_in(*lasts));
+            let text = format!("{name}={value:016x}; Expires={}; Path=/", date_in(*lasts));
+            // Names that are no text for a header are not in the table.
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.append(SET_COOKIE, value);
+            }
         }
-        lines
     }
+}
+
+/// The date after some time, as cookies write it.
+#[expect(clippy::disallowed_methods, reason = "the one place where this crate looks at the calendar")]
+fn date_in(time: Duration) -> String {
+    // HTTP dates end with the year 9999.
+    let longest = Duration::from_secs(3600 * 24 * 365 * 100);
+    httpdate::fmt_http_date(SystemTime::now() + time.min(longest))
 }
 
 impl Drop for Flight {

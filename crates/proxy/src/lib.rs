@@ -4,28 +4,34 @@
 //! every worker. A worker is a thread with a runtime, sockets (`SO_REUSEPORT`) and connections to targets of its own,
 //! so that a request is carried without a lock and without leaving its thread.
 //!
-//! HTTP/1.1 is spoken here (`http`, `wire`, `client`), strictly and without copying heads into maps. What decides is
-//! apart from what waits: `routes` chooses, `retry` says what happens after a failure.
+//! hyper speaks HTTP, on both sides. Here is what it leaves to its user: `request` refuses what could be understood in
+//! two ways, `rewrite` says what a target and a client may see, `pool` keeps connections to targets, and `visit` holds
+//! clients to their time. What decides is apart from what waits: `routes` chooses, `retry` says what happens after a
+//! failure.
 
+mod answer;
 mod bind;
-mod client;
-mod clock;
+mod body;
+mod deaf;
 mod door;
+mod exchange;
 mod flight;
-mod h2;
 pub mod health;
-mod http;
+mod life;
 mod limits;
 mod pace;
 mod pattern;
 mod pool;
 mod proxy;
+mod request;
 mod retry;
+mod rewrite;
 mod routes;
 mod state;
 mod table;
 mod tls;
-mod wire;
+mod tunnel;
+mod visit;
 mod worker;
 
 pub use limits::{Limits, Options};

@@ -59,16 +59,13 @@ impl Default for Limits {
     }
 }
 
-/// Headers of one request or answer.
-pub(crate) const HEADERS_MAX: usize = 128;
 /// Addresses in `X-Forwarded-For` (ELB: more than 30 are answered with 463).
 pub(crate) const FORWARDED_FOR_MAX: usize = 30;
-/// Bytes of what follows a chunked body, and of extensions in one line of it.
-pub(crate) const TRAILERS_MAX: usize = 8 * 1024;
-/// Bytes that wait to be written to one side before the other is read again.
-pub(crate) const BACKLOG_MAX: usize = 64 * 1024;
-/// Bytes that a client may send ahead while its request is under way.
-pub(crate) const AHEAD_MAX: usize = 16 * 1024;
+/// The least that hyper reads at once.
+pub(crate) const BUFFER_MIN: usize = 8 * 1024;
+/// Requests of one HTTP/2 connection that were broken off before they were looked at, and errors of its client that
+/// hyper answers with a reset. One more of either, and the connection ends: a flood costs its sender a handshake.
+pub(crate) const RESETS_MAX: usize = 20;
 /// What is read from a client that was refused, so that it sees the answer, and for how long.
 pub(crate) const LINGER_BYTES: usize = 256 * 1024;
 /// See [`LINGER_BYTES`].

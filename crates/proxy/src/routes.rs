@@ -12,12 +12,14 @@ use std::time::Duration;
 pub(crate) use action::Choice;
 use action::ForwardRoute;
 use condition::Facts;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use index::Index;
 
-use crate::http::answer::Answer;
-use crate::http::request::{Request, without_port};
-use crate::http::rewrite::Origin;
+use crate::answer::Answer;
 use crate::pool::Place;
+use crate::request::{Request, without_port};
+use crate::rewrite::Origin;
 use crate::state::{GroupState, State, TargetState};
 use crate::table::{Action, Balance, Cookie, Listener, Protocol, Redirect, Rule, Table, Tls};
 use crate::tls;
@@ -247,12 +249,12 @@ impl Ready {
             }
             Action::Fixed(fixed) => {
                 check(&fixed.content_type)?;
-                if !(200..=599).contains(&fixed.status) {
-                    return Err(wrong(&fixed.status.to_string()));
-                }
-                let (status, content_type, body) =
-                    (fixed.status, fixed.content_type, fixed.body.into_bytes());
-                Ok(Self::Fixed(Answer { status, headers: String::new(), content_type, body }))
+                let status = Some(fixed.status).filter(|status| (200..=599).contains(status));
+                let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+                let status = status.ok_or_else(|| wrong(&fixed.status.to_string()))?;
+                let content_type = Some(fixed.content_type).filter(|it| !it.is_empty());
+                let content_type = content_type.and_then(|it| HeaderValue::try_from(it).ok());
+                Ok(Self::Fixed(Answer { status, location: None, content_type, body: fixed.body.into() }))
             }
         }
     }

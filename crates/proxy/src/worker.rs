@@ -1,26 +1,18 @@
 //! A thread that carries requests, with a runtime, sockets and connections of its own.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
-use tokio_rustls::{TlsConnector, TlsStream};
 
-use crate::clock::Clock;
 use crate::door::Door;
-use crate::h2;
 use crate::limits::{Limits, SWEEP_INTERVAL};
-use crate::pool::{Place, Pool};
+use crate::pool::Pool;
 use crate::routes::Routes;
-use crate::table::Protocol;
 use crate::tls::ClientConfig;
-use crate::wire::{Stream, Wire};
 
 /// The routes as a worker has them: cheap to hold for the length of a request.
 pub(crate) type View = Rc<Arc<Routes>>;
@@ -43,12 +35,9 @@ pub(crate) struct Worker {
     /// How many there are.
     pub(crate) count: usize,
     pub(crate) limits: Limits,
-    pub(crate) clock: Clock,
     view: RefCell<View>,
-    pool: RefCell<Pool>,
-    /// The HTTP/2 connections to targets.
-    senders: RefCell<HashMap<Place, h2::Sender>>,
-    tls: Arc<ClientConfig>,
+    pub(crate) pool: RefCell<Pool>,
+    pub(crate) tls: Arc<ClientConfig>,
     doors: RefCell<Vec<Rc<Door>>>,
     guests: Cell<usize>,
     empty: Notify,
@@ -73,10 +62,8 @@ impl Worker {
             index,
             count,
             limits,
-            clock: Clock::default(),
             view: RefCell::default(),
             pool: RefCell::default(),
-            senders: RefCell::default(),
             tls,
             doors: RefCell::default(),
             guests: Cell::new(0),
@@ -118,7 +105,6 @@ impl Worker {
         let view = Rc::new(routes);
         self.view.replace(view.clone());
         self.pool.borrow_mut().keep_only(|place| view.has(place));
-        self.senders.borrow_mut().retain(|place, _| view.has(place));
         let mut doors = self.doors.borrow_mut();
         // One that has closed stays as long as it has connections.
         doors.retain(|door| !door.is_closing() || Rc::strong_count(door) > 1);
@@ -129,7 +115,7 @@ impl Worker {
             }
         }
         for door in doors.iter() {
-            door.set_number(view.listener(&door.id));
+            door.set_routes(&view);
         }
     }
 
@@ -161,42 +147,6 @@ impl Worker {
     pub(crate) fn enter(self: &Rc<Self>) -> Guest {
         self.guests.update(|guests| guests + 1);
         Guest(self.clone())
-    }
-
-    /// An idle connection to a target.
-    pub(crate) fn idle(&self, place: &Place) -> Option<Wire> {
-        self.pool.borrow_mut().take(place)
-    }
-
-    /// Keeps an idle connection, if its target is still there.
-    pub(crate) fn keep(&self, place: Place, wire: Wire) {
-        if self.view.borrow().has(&place) {
-            self.pool.borrow_mut().put(place, wire, self.limits.idle_to_target);
-        }
-    }
-
-    /// A connection to a target, and whether it was used before; a `fresh` one was not.
-    pub(crate) async fn connect(&self, place: &Place, fresh: bool) -> io::Result<(Wire, bool)> {
-        let known = self.senders.borrow().get(place).filter(|sender| !fresh && !sender.is_closed()).cloned();
-        if let Some(sender) = known {
-            return Ok((Wire::new(Stream::Pipe(h2::pipe_to(sender, self.limits.head))), true));
-        }
-        let stream = TcpStream::connect(place.address).await?;
-        stream.set_nodelay(true)?;
-        let stream = match place.protocol {
-            Protocol::Http1 => Stream::Tcp(stream),
-            Protocol::Http2 => {
-                let sender = h2::connect(stream).await?;
-                self.senders.borrow_mut().insert(*place, sender.clone());
-                Stream::Pipe(h2::pipe_to(sender, self.limits.head))
-            }
-            Protocol::Https => {
-                let connector = TlsConnector::from(self.tls.clone());
-                let stream = connector.connect(place.address.ip().into(), stream).await?;
-                Stream::Tls(Box::new(TlsStream::Client(stream)))
-            }
-        };
-        Ok((Wire::new(stream), false))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+
 use super::Routes;
-use crate::http::answer::Answer;
-use crate::http::request::{Request, without_port};
-use crate::http::rewrite::Origin;
+use crate::answer::Answer;
+use crate::request::{Request, without_port};
+use crate::rewrite::Origin;
 use crate::state::cookie_of;
 use crate::table::{Cookie, Forward, Redirect};
 
@@ -93,48 +96,49 @@ pub(crate) fn cookie_value(value: &[u8]) -> Option<u64> {
 /// The answer that sends a client elsewhere.
 pub(crate) fn redirect(redirect: &Redirect, request: &Request<'_>, origin: &Origin) -> Answer {
     let fill = |text: &str| {
-        text.replace("#{protocol}", if origin.tls { "https" } else { "http" })
-            .replace("#{port}", &origin.port)
+        text.replace("#{protocol}", origin.scheme())
+            .replace("#{port}", &origin.port.to_string())
             .replace("#{host}", without_port(request.host))
             .replace("#{path}", request.path.strip_prefix('/').unwrap_or(request.path))
             .replace("#{query}", request.query.unwrap_or_default())
     };
     let query = fill(&redirect.query);
     let location = format!(
-        "Location: {}://{}:{}{}{}{query}\r\n",
+        "{}://{}:{}{}{}{query}",
         fill(&redirect.protocol).to_ascii_lowercase(),
         fill(&redirect.host),
         fill(&redirect.port),
         fill(&redirect.path),
         if query.is_empty() { "" } else { "?" },
     );
-    Answer { headers: location, ..Answer::page(redirect.status) }
+    // The parts of a request and of a table are text that a header may hold, and the status is one of a redirect.
+    let status = StatusCode::from_u16(redirect.status).unwrap_or(StatusCode::FOUND);
+    Answer { location: HeaderValue::try_from(location).ok(), ..Answer::page(status) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::room;
 
     fn location(change: Redirect, line: &str) -> String {
-        let head = format!("GET {line} HTTP/1.1\r\nHost: example.com:8080\r\n\r\n");
-        let mut room = room();
-        let request = Request::read(head.as_bytes(), &mut room).unwrap();
-        redirect(&change, &request, &Origin::new([127, 0, 0, 1].into(), false, 8080)).headers
+        let head =
+            hyper::Request::get(line).header("host", "example.com:8080").body(()).unwrap().into_parts().0;
+        let origin = Origin::new([127, 0, 0, 1].into(), false, 8080);
+        redirect(&change, &Request::of(&head), &origin).location.unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
     fn redirects_keep_what_they_do_not_change() {
         let https = Redirect { protocol: "HTTPS".into(), port: "443".into(), ..Redirect::default() };
-        assert_eq!(location(https.clone(), "/a/b?c=d"), "Location: https://example.com:443/a/b?c=d\r\n");
-        assert_eq!(location(https, "/"), "Location: https://example.com:443/\r\n");
+        assert_eq!(location(https.clone(), "/a/b?c=d"), "https://example.com:443/a/b?c=d");
+        assert_eq!(location(https, "/"), "https://example.com:443/");
         let moved = Redirect {
             host: "www.#{host}".into(),
             path: "/new/#{path}".into(),
             query: "from=#{query}&p=#{protocol}".into(),
             ..Redirect::default()
         };
-        assert_eq!(location(moved, "/a?b"), "Location: http://www.example.com:8080/new/a?from=b&p=http\r\n");
+        assert_eq!(location(moved, "/a?b"), "http://www.example.com:8080/new/a?from=b&p=http");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Whether a condition holds for a request.
 
-use crate::http::request::Request;
-use crate::http::rewrite::Origin;
 use crate::pattern::matches;
+use crate::request::Request;
+use crate::rewrite::Origin;
 use crate::table::Condition;
 
 /// What conditions look at.
@@ -45,14 +45,13 @@ fn has_pair(query: &str, name: Option<&str>, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::room;
 
     #[test]
     fn conditions_hold_for_the_requests_that_they_name() {
-        let head = "GET /img/Cat.png?Version=V1&x=y%20z&flag HTTP/1.1\r\nHost: App.Example.COM:8080\r\n\
-                    User-Agent: Mozilla/5.0\r\nUser-Agent: second\r\n\r\n";
-        let mut room = room();
-        let request = Request::read(head.as_bytes(), &mut room).unwrap();
+        let head =
+            hyper::Request::get("/img/Cat.png?Version=V1&x=y%20z&flag").header("user-agent", "Mozilla/5.0");
+        let head = head.header("user-agent", "second").body(()).unwrap().into_parts().0;
+        let request = Request::of(&head);
         let origin = Origin::new("203.0.113.7".parse().unwrap(), false, 80);
         let facts = Facts { request: &request, host: "app.example.com", origin: &origin };
         let texts = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();

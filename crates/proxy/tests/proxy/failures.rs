@@ -55,7 +55,6 @@ async fn garbage_and_cut_heads_are_502() {
     for answer in [
         "SSH-2.0-OpenSSH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
         "HTTP/1.1 20",
@@ -70,6 +69,19 @@ async fn garbage_and_cut_heads_are_502() {
         assert_eq!(seen.status(), 502, "{answer:?}");
         assert_eq!(target.connections(), 1, "a POST was sent again after {answer:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_whose_lines_end_in_lf_is_written_anew() {
+    // hyper reads it, and what the client gets has nothing of it any more.
+    let target = Upstream::start(|mut raw: Raw| async move {
+        raw.message().await.unwrap();
+        raw.send("HTTP/1.1 200 OK\nA: b\nContent-Length: 2\n\nok").await;
+    })
+    .await;
+    let (_proxy, address) = proxy(table(&[target.address])).await;
+    let answer = Raw::connect(address).await.get("/").await;
+    assert_eq!((answer.status(), answer.header("a"), answer.text()), (200, "b".into(), "ok".into()));
 }
 
 /// A target that takes one request on each connection and closes without an answer; and how many requests it saw.

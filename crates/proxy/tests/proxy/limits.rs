@@ -3,27 +3,31 @@
 use std::time::Duration;
 
 use longshore_proxy::{Limits, Options};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Raw, Upstream, options, proxy, proxy_with, soon, table};
 
 #[tokio::test]
-async fn a_head_that_takes_too_long_is_408() {
+async fn a_head_that_takes_too_long_is_cut() {
     let target = Upstream::named("a").await;
     let limits = Limits { head_time: Duration::from_millis(300), ..options().limits };
     let (_proxy, address) = proxy_with(Options { limits, ..options() }, table(&[target.address])).await;
     let mut client = Raw::connect(address).await;
-    // A byte now and then does not help.
+    // A byte now and then does not help. hyper cannot be asked to answer 408, so there is no answer.
     let drip = async {
-        for byte in "GET / HTTP/1.1\r\nHost: test\r\nX: ".bytes().cycle() {
-            client.send([byte]).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            if let Ok(answer) = tokio::time::timeout(Duration::from_millis(1), client.message()).await {
-                return answer.unwrap().status();
+        for byte in "GET / HTTP/1.1\r\nHost: test\r\nX: ".bytes().chain(std::iter::repeat(b'x')) {
+            if client.stream.write_all(&[byte]).await.is_err() {
+                return true;
+            }
+            if let Ok(read) = tokio::time::timeout(Duration::from_millis(20), client.stream.read_u8()).await {
+                return read.is_err();
             }
         }
-        0
+        false
     };
-    assert_eq!(soon(drip).await, 408);
+    let begun = tokio::time::Instant::now();
+    assert!(soon(drip).await, "there is an answer");
+    assert!(begun.elapsed() >= Duration::from_millis(300));
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn the_first_rule_that_matches_acts() {
     assert_eq!((answer.status(), answer.text()), (404, "nothing here".into()));
     // One connection has seen all of them, and bodies that are here already are no reason to close it.
     let answer = client.ask("POST / HTTP/1.1\r\nHost: c\r\nContent-Length: 3\r\n\r\nabc").await;
-    assert_eq!((answer.status(), answer.header("connection")), (404, "keep-alive".into()));
+    assert_eq!((answer.status(), answer.header("connection")), (404, String::new()));
     assert_eq!(client.ask(ask("GET", "b.example.com", "/")).await.text(), "wildcard");
 }
 
