@@ -6,6 +6,7 @@ import api
 import cold_start
 import containers
 import custom_resource
+import deployment
 import placement
 import polling
 import proxy
@@ -22,6 +23,7 @@ MEASURES = {
     "cold-start": cold_start.cold_start,
     "custom-resource": custom_resource.custom_resource,
     "polling": polling.polling,
+    "deployment": deployment.deployment,
     "proxy": proxy.proxy,
     "proxy-rules": proxy.proxy_rules,
     "proxy-changes": proxy.proxy_changes,
