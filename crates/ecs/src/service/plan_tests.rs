@@ -1,3 +1,5 @@
+//! What a plan comes to: by example, and for any numbers.
+
 use proptest::prelude::*;
 
 use super::*;
