@@ -1,4 +1,4 @@
-//! What a plan comes to: by example, and for any numbers.
+//! Plans of the scheduler, as tables.
 
 use proptest::prelude::*;
 
