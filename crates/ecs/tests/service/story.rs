@@ -262,10 +262,15 @@ impl Story {
 
     /// Everything is answered well from now on: each service gets what it wants, and then nothing happens any more.
     pub(super) fn heal(&mut self) {
-        for instance in self.instances.clone() {
-            self.drain(instance, false);
+        // There is room everywhere: a daemon would wait for it on an instance that others have filled.
+        for instance in std::mem::take(&mut self.instances) {
+            let body = json!({"containerInstance": instance, "force": true});
+            self.local.must("DeregisterContainerInstance", body);
+            self.look();
         }
-        self.apply(&Op::RegisterInstance(100_000));
+        for _ in 0..2 {
+            self.apply(&Op::RegisterInstance(100_000));
+        }
         for (service, name) in SERVICES.iter().enumerate() {
             if self.describe(name)["status"] == "ACTIVE" {
                 let four = if *name == "agent" { json!({}) } else { json!({"desiredCount": 4}) };
