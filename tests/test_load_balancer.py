@@ -7,8 +7,8 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-from support.balancer import Load, balancer, forward  # noqa: F401 (fixture)
-from support.definitions import describe
+from support.balancer import Load, balancer, forward, short  # noqa: F401 (fixture)
+from support.definitions import container, describe, task_definition
 from support.project import SERVER, project, settled  # noqa: F401 (fixture)
 from support.wait import until
 
@@ -39,6 +39,47 @@ def test_a_page_arrives_through_the_load_balancer(ecs, project, balancer):
     assert balancer.states() == ["healthy"] * 2
     events = [event["message"] for event in project.service(ecs, "web")["events"]]
     assert any("registered 2 targets in" in event or "registered 1 targets in" in event for event in events), events
+
+
+def test_from_the_command_line(engine, ecs, cluster, name):
+    aws = engine.aws
+    subnets = [subnet["SubnetId"] for subnet in aws("ec2", "describe-subnets")["Subnets"]]
+    vpc = aws("ec2", "describe-vpcs")["Vpcs"][0]["VpcId"]
+    made = aws("elbv2", "create-load-balancer", "--name", short(name), "--subnets", *subnets)["LoadBalancers"][0]
+    aws("elbv2", "wait", "load-balancer-available", "--load-balancer-arns", made["LoadBalancerArn"])
+    group = aws(
+        "elbv2", "create-target-group", "--name", short(name), "--protocol", "HTTP", "--port", "80", "--vpc-id", vpc,
+        "--target-type", "instance", "--health-check-interval-seconds", "5", "--health-check-timeout-seconds", "2",
+    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+    listener = aws(
+        "elbv2", "create-listener", "--load-balancer-arn", made["LoadBalancerArn"], "--protocol", "HTTP", "--port", "8080",
+        "--default-actions", f"Type=forward,TargetGroupArn={group}",
+    )["Listeners"][0]["ListenerArn"]  # fmt: skip
+    definition = task_definition(
+        cluster,
+        container(
+            SERVER,
+            portMappings=[{"containerPort": 8080}],
+            environment=[{"name": "PORT", "value": "8080"}, {"name": "VERSION", "value": "one"}],
+        ),
+    )
+    aws("ecs", "register-task-definition", "--cli-input-json", json.dumps(definition))
+    here = ("--cluster", cluster)
+    aws(
+        "ecs", "create-service", *here, "--service-name", "web", "--task-definition", cluster, "--desired-count", "2",
+        "--load-balancers", f"targetGroupArn={group},containerName=main,containerPort=8080",
+    )  # fmt: skip
+    settled(ecs, cluster, "web", 2)
+    aws("ecs", "wait", "services-stable", *here, "--services", "web")
+    aws("elbv2", "wait", "target-in-service", "--target-group-arn", group)
+    # Clients make their URL of the name and the port.
+    assert get(f"http://{made['DNSName']}:8080") == "one"
+    aws("ecs", "delete-service", *here, "--service", "web", "--force")
+    health = ("elbv2", "describe-target-health", "--target-group-arn", group)
+    until(lambda: aws(*health)["TargetHealthDescriptions"] == [] or None, "the targets to be gone")
+    aws("elbv2", "delete-listener", "--listener-arn", listener)
+    aws("elbv2", "delete-load-balancer", "--load-balancer-arn", made["LoadBalancerArn"])
+    aws("elbv2", "delete-target-group", "--target-group-arn", group)
 
 
 def test_a_rolling_deployment_and_a_scale_in_lose_no_request(ecs, project, balancer):

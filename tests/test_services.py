@@ -20,6 +20,7 @@ from support.definitions import (
     task_definition,
 )
 from support.program import CHECKOUT
+from support.balancer import forward, short
 from support.wait import until
 
 # Service definitions from public repositories; they are not part of the project.
@@ -308,22 +309,50 @@ def lost(sent, found, where=""):
     return [] if sent == found else [f"{where}: {found!r} for {sent!r}"]
 
 
-# Those with target groups wait for load balancers.
-WITHOUT_TARGET_GROUPS = [path for path in FROM_REPOSITORIES if '"targetGroupArn"' not in path.read_text()]
+def with_target_groups(engine, name, wanted):
+    """The same with target groups of this engine in place of those that only their account has."""
+    targets = wanted.get("loadBalancers", [])
+    if not targets:
+        return wanted
+    elb, ec2 = engine.client("elbv2"), engine.client("ec2")
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
+    made = elb.create_load_balancer(Name=short(name), Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    kind = "ip" if "networkConfiguration" in wanted else "instance"
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    arns = []
+    for number in range(len(targets)):
+        request = {"Name": f"t{number}-{short(name)[4:]}", "Protocol": "HTTP", "Port": 80, "TargetType": kind, "VpcId": vpc}
+        arns.append(elb.create_target_group(**request)["TargetGroups"][0]["TargetGroupArn"])
+        elb.create_listener(
+            LoadBalancerArn=made, Protocol="HTTP", Port=8000 + number, DefaultActions=[forward(arns[-1])]
+        )
+    return wanted | {"loadBalancers": [it | {"targetGroupArn": arn} for it, arn in zip(targets, arns, strict=True)]}
 
 
 @pytest.mark.skipif(not FROM_REPOSITORIES, reason=f"services of public repositories: none in {DATA} (LONGSHORE_DATA)")
-@pytest.mark.parametrize("path", WITHOUT_TARGET_GROUPS, ids=lambda path: path.stem)
-def test_every_valid_file_is_given_back_whole(simulated_engine, name, path):
+@pytest.mark.parametrize("path", FROM_REPOSITORIES, ids=lambda path: path.stem)
+def test_every_valid_file_is_planned_and_given_back_whole(simulated_engine, name, path, tmp_path):
     ecs = simulated_engine.client("ecs")
     ecs.create_cluster(clusterName=name, capacityProviders=["FARGATE", "FARGATE_SPOT"])
     wanted, definition = mended(path, name)
+    wanted = with_target_groups(simulated_engine, name, wanted)
+    (tmp_path / "it.taskdef").write_text(json.dumps(definition))
+    (tmp_path / "it.service").write_text(json.dumps(wanted))
+    diff = ("diff", tmp_path, "--cluster", name)
+    planned = simulated_engine.longshore(*diff, check=False)
+    assert planned.returncode == 2 and f"+++ service {name} (file)" in planned.stdout, planned.stderr
+
     ecs.register_task_definition(**definition)
     ecs.create_service(**wanted)
+    # What ECS fills in is no difference.
+    planned = simulated_engine.longshore(*diff, check=False)
+    assert (planned.returncode, planned.stdout) == (0, ""), planned.stdout
     [found] = ecs.describe_services(cluster=name, services=[name], include=["TAGS"])["services"]
     # Some members are shown in deployments only, names are shown as ARNs.
     of_deployment = found["deployments"][0] | found
     by_name = {key: wanted.pop(key) for key in ("cluster", "taskDefinition")}
+    # A role is shown as its ARN.
+    wanted.pop("role", None)
     assert lost(wanted, of_deployment) == []
     assert found["clusterArn"].endswith(f"/{by_name['cluster']}")
     assert found["taskDefinition"].endswith(f"/{by_name['taskDefinition']}:1")

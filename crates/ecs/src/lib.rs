@@ -118,5 +118,8 @@ pub fn balance(
     now: Timestamp,
 ) -> Result<balancing::Answer, balancing::Fault> {
     let now = cloud.moment(now);
-    cloud.handle_balancing(request, &balancing::Call { now })
+    let answer = cloud.handle_balancing(request, &balancing::Call { now });
+    // Services go by what becomes of their targets.
+    cloud.settle_services(now);
+    answer
 }

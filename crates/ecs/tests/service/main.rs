@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod asking;
 #[cfg(test)]
+mod balancers;
+#[cfg(test)]
 mod basics;
 #[cfg(test)]
 mod deployments;

@@ -17,12 +17,15 @@ pub(super) struct Stage {
     running: BTreeSet<ContainerRef>,
     /// Effects that nobody has carried out.
     open: Vec<Effect>,
+    /// How many addresses were given away.
+    addresses: u32,
 }
 
 impl Stage {
     /// A cloud with these instances of 1024 CPU units and MiB each.
     pub(super) fn new(instances: usize) -> Self {
-        let mut stage = Self { local: Local::new(), running: BTreeSet::new(), open: Vec::new() };
+        let mut stage =
+            Self { local: Local::new(), running: BTreeSet::new(), open: Vec::new(), addresses: 0 };
         for _ in 0..instances {
             stage.local.register_instance(1024, 1024);
         }
@@ -128,7 +131,9 @@ impl Stage {
     fn carry_out(&mut self, effect: Effect) -> Vec<Event> {
         match effect {
             Effect::Prepare(task) => {
-                vec![Event::Task(task, Report::Prepared { ip: None, digests: Vec::new() })]
+                self.addresses += 1;
+                let ip = Some(format!("10.0.{}.{}", self.addresses / 250, self.addresses % 250 + 1));
+                vec![Event::Task(task, Report::Prepared { ip, digests: Vec::new() })]
             }
             Effect::Start(of) if self.family(&of) == "fails" => {
                 vec![Event::Container(
@@ -155,10 +160,10 @@ impl Stage {
                 let healthy = self.family(&of) != "checked-bad";
                 vec![Event::Container(of, Report::Checked { healthy })]
             }
-            Effect::Release(_)
+            Effect::RoutesChanged
+            | Effect::Release(_)
             | Effect::TaskChanged(_)
-            | Effect::InstanceChanged(_)
-            | Effect::RoutesChanged => Vec::new(),
+            | Effect::InstanceChanged(_) => Vec::new(),
         }
     }
 

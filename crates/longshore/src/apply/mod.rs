@@ -35,7 +35,7 @@ pub(crate) const TIMEOUT: &str = "30m";
 /// Where the services are.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// Name or ARN of the cluster; without it `cluster` of [apply] in longshore.toml, else `default`
+    /// Name or ARN of the cluster; without it `apply.cluster` of longshore.toml, else `default`
     #[arg(long)]
     pub(crate) cluster: Option<String>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Files {
     pub(crate) files: FileArguments,
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Whose services these are: the tag by which --prune and destroy know them; without it `project` of [apply] in
+    /// Whose services these are: the tag by which --prune and destroy know them; without it `apply.project` of
     /// longshore.toml
     #[arg(long, value_name = "NAME")]
     pub(crate) project: Option<String>,

@@ -35,7 +35,7 @@ Exit code: 0 when nothing of it is left but what is in use, else 1; 130 on Ctrl-
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// Whose services; without it `project` of [apply] in longshore.toml
+    /// Whose services; without it `apply.project` of longshore.toml
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
     /// Only this service; can be repeated

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// How many of the newest revisions of each family stay in any case
     #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     keep: u16,
-    /// Whose revisions; without it `project` of [apply] in longshore.toml
+    /// Whose revisions; without it `apply.project` of longshore.toml
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
     /// Prints the calls that would be made as JSON, and makes none
