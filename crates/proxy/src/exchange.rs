@@ -55,7 +55,12 @@ pub(crate) async fn answer(
             let order = Order { visit, view, choice, own, again, upgrade: on_upgrade };
             order.forward(open, Request::from_parts(head, upload)).await
         }
-        Some(Decision::Answer(answer)) => own.answer(&visit, open, answer),
+        Some(Decision::Answer(answer)) => {
+            if upload.sending().is_some() {
+                visit.life.linger();
+            }
+            own.answer(&visit, open, answer)
+        }
         // The listener has been removed.
         None => own.refuse(&visit, open, StatusCode::SERVICE_UNAVAILABLE),
     })
