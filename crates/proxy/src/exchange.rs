@@ -183,8 +183,7 @@ impl Order {
     /// A connection to the target; a `fresh` one was not used before.
     async fn reach(&self, flight: &Flight, fresh: bool) -> Result<Lease, Failure> {
         let (worker, place) = (&self.visit.worker, flight.place());
-        // What cannot be repeated had better not meet a connection that has just ended.
-        if !fresh && let Some(lease) = worker.lease(place, !self.again) {
+        if !fresh && let Some(lease) = worker.lease(place) {
             return Ok(lease);
         }
         // In a box, for it is big and seldom needed.
