@@ -21,8 +21,8 @@ impl Services for Aws {
     async fn describe_services(&self, cluster: &str, names: &[String]) -> Result<Vec<Service>, Error> {
         let what = format!("describe services of cluster `{cluster}`");
         let input = json!({"cluster": cluster, "services": names, "include": ["TAGS"]});
-        let mut answer = self.ecs_json("DescribeServices", &what, &input).await?;
-        let Value::Array(services) = answer["services"].take() else { return Ok(Vec::new()) };
+        let answer = self.ecs_json("DescribeServices", &what, &input).await?;
+        let services: Vec<Value> = member(&what, answer, "services")?;
         services.into_iter().map(|service| read_service(&what, service)).collect()
     }
 

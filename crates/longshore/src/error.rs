@@ -57,6 +57,17 @@ pub(crate) fn print(error: &anyhow::Error) -> u8 {
     exit
 }
 
+/// For verbs whose 2 says that something differs: every error is 1, so that a file that cannot be read does not look like
+/// a difference.
+pub(crate) fn as_unknown(end: anyhow::Result<u8>) -> anyhow::Result<u8> {
+    const UNKNOWN: u8 = 1;
+    if let Err(error) = &end {
+        print(error);
+        return Ok(UNKNOWN);
+    }
+    end
+}
+
 pub(crate) fn render(error: &anyhow::Error) -> (Vec<String>, u8) {
     let mut lines = Vec::new();
     let (mut hint, mut exit) = (None, None);

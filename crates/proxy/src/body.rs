@@ -37,9 +37,11 @@ pub(crate) struct Upload(Option<(Incoming, Rc<Sending>)>);
 
 impl Upload {
     pub(crate) fn new(body: Incoming) -> Self {
-        let (last, waits) = (Cell::new(Instant::now()), Cell::new(false));
-        let sending = Sending { last, waits, failed: Cell::new(false), done: Cell::new(false) };
-        Self((!body.is_end_stream()).then(|| (body, Rc::new(sending))))
+        let sending = || {
+            let (last, waits) = (Cell::new(Instant::now()), Cell::new(false));
+            Rc::new(Sending { last, waits, failed: Cell::new(false), done: Cell::new(false) })
+        };
+        Self((!body.is_end_stream()).then(|| (body, sending())))
     }
 
     pub(crate) fn sending(&self) -> Option<Rc<Sending>> {
@@ -172,7 +174,7 @@ impl Body for Download {
             Content::Passing(passing) => {
                 let polled = passing.poll_frame(context);
                 if polled.is_ready() {
-                    self.open.0.touch();
+                    self.open.0.has_moved();
                 }
                 polled
             }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -55,7 +55,12 @@ pub(crate) async fn answer(
             let order = Order { visit, view, choice, own, again, upgrade: on_upgrade };
             order.forward(open, Request::from_parts(head, upload)).await
         }
-        Some(Decision::Answer(answer)) => own.answer(&visit, open, answer),
+        Some(Decision::Answer(answer)) => {
+            if upload.sending().is_some() {
+                visit.life.linger();
+            }
+            own.answer(&visit, open, answer)
+        }
         // The listener has been removed.
         None => own.refuse(&visit, open, StatusCode::SERVICE_UNAVAILABLE),
     })
@@ -178,11 +183,12 @@ impl Order {
     /// A connection to the target; a `fresh` one was not used before.
     async fn reach(&self, flight: &Flight, fresh: bool) -> Result<Lease, Failure> {
         let (worker, place) = (&self.visit.worker, flight.place());
-        // What cannot be repeated had better not meet a connection that has just ended.
-        if !fresh && let Some(lease) = worker.lease(place, !self.again) {
+        if !fresh && let Some(lease) = worker.lease(place) {
             return Ok(lease);
         }
-        match tokio::time::timeout(worker.limits.connect_time, worker.connect(place)).await {
+        // In a box, for it is big and seldom needed.
+        let connecting = Box::pin(tokio::time::timeout(worker.limits.connect_time, worker.connect(place)));
+        match connecting.await {
             Ok(Ok(lease)) => Ok(lease),
             Ok(Err(_)) => Err(Failure::Refused),
             Err(_) => Err(Failure::ConnectTime),
@@ -201,7 +207,7 @@ impl Order {
         let copy = self.again.then(|| copy_of(&request));
         let limit = self.visit.door.idle_timeout();
         let reused = lease.reused;
-        match within(limit, sending, lease.send(request)).await {
+        match within(limit, sending, pin!(lease.send(request))).await {
             Some(Ok(response)) => Ok(response),
             Some(Err(mut error)) => match error.take_message() {
                 Some(unsent) => Err((Failure::Unsent { reused }, Some(unsent))),
@@ -234,7 +240,8 @@ impl Order {
                 return own.refuse(visit, open, StatusCode::BAD_GATEWAY);
             };
             let target = hyper::upgrade::on(&mut response);
-            visit.tunnel.replace(Some(Tunnel { client, target, _lease: lease, _flight: flight }));
+            let _open = Open::new(&visit.life);
+            visit.tunnel.replace(Some(Tunnel { client, target, _open, _lease: lease, _flight: flight }));
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
@@ -268,9 +275,13 @@ fn copy_of(request: &Outgoing) -> Outgoing {
 }
 
 /// Waits for the head of an answer, as long as the rest of the request moves.
-async fn within<T>(limit: Duration, sending: Option<&Sending>, work: impl Future<Output = T>) -> Option<T> {
+async fn within<F: Future>(
+    limit: Duration,
+    sending: Option<&Sending>,
+    mut work: Pin<&mut F>,
+) -> Option<F::Output> {
     let begun = Instant::now();
-    let (mut work, mut sleep) = (pin!(work), pin!(sleep_until(begun + limit)));
+    let mut sleep = pin!(sleep_until(begun + limit));
     poll_fn(|context| match work.as_mut().poll(context) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
         Poll::Pending => {

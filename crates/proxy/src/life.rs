@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::deaf::poll_write_parts;
 use crate::limits::LINGER_BYTES;
 
 /// The state of a connection. Only its own thread looks at it; hyper wants streams that could go to another.
@@ -58,12 +59,17 @@ impl Life {
         })
     }
 
+    /// When something moved last.
+    pub(crate) fn last_moved(&self) -> Instant {
+        self.start + Duration::from_millis(self.last.load(Relaxed))
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         let at = |value: u64| self.start + Duration::from_millis(value);
         match (self.ended.load(Relaxed), self.open.load(Relaxed), self.begun.load(Relaxed)) {
-            (0, 0, 0) => Phase::Idle(at(self.last.load(Relaxed))),
+            (0, 0, 0) => Phase::Idle(self.last_moved()),
             (0, 0, begun) => Phase::Head(at(begun - 1)),
-            (0, ..) => Phase::Busy(at(self.last.load(Relaxed))),
+            (0, ..) => Phase::Busy(self.last_moved()),
             (ended, ..) => Phase::Ended(at(ended - 1)),
         }
     }
@@ -78,8 +84,14 @@ impl Life {
         self.lingers.store(true, Relaxed);
     }
 
-    /// Something moved.
-    pub(crate) fn touch(&self) {
+    /// A part of an answer is about to be written.
+    pub(crate) fn has_moved(&self) {
+        if !self.counts_bytes.load(Relaxed) {
+            self.touch();
+        }
+    }
+
+    fn touch(&self) {
         self.last.store(self.now(), Relaxed);
     }
 
@@ -186,7 +198,7 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        let polled = poll_write_parts(&mut self.stream, context, parts);
         if polled.is_ready() {
             self.life.has_written();
         }

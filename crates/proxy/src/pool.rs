@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,7 +10,6 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{SockRef, Socket};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -30,22 +28,6 @@ pub(crate) struct Place {
     pub(crate) protocol: Protocol,
 }
 
-/// A connection that carries one request at a time.
-#[derive(Debug)]
-struct Link {
-    sender: http1::SendRequest<Upload>,
-    /// The same socket once more, to ask the kernel about it.
-    socket: Socket,
-}
-
-impl Link {
-    /// Whether nothing has come, not even the end. This asks the kernel now.
-    fn is_quiet_now(&self) -> bool {
-        let peeked = self.socket.peek(&mut [MaybeUninit::uninit()]);
-        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-    }
-}
-
 /// The right to send a request over a connection.
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -58,7 +40,8 @@ pub(crate) struct Lease {
 
 #[derive(Debug)]
 enum Way {
-    Http1(Link),
+    /// A connection that carries one request at a time.
+    Http1(http1::SendRequest<Upload>),
     /// A connection that carries many requests at once.
     Http2(http2::SendRequest<Upload>),
 }
@@ -70,17 +53,17 @@ impl Lease {
         request: Request<Upload>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Upload>>> {
         match &mut self.way {
-            Way::Http1(link) => link.sender.try_send_request(request).await,
+            Way::Http1(sender) => sender.try_send_request(request).await,
             Way::Http2(sender) => sender.try_send_request(request).await,
         }
     }
 
     /// The answer has come whole: another request may be sent.
     pub(crate) fn keep(self) {
-        if let Way::Http1(link) = self.way
+        if let Way::Http1(sender) = self.way
             && self.worker.view().has(&self.place)
         {
-            self.worker.pool.borrow_mut().put(self.place, link, self.worker.limits.idle_to_target);
+            self.worker.pool.borrow_mut().put(self.place, sender, self.worker.limits.idle_to_target);
         }
     }
 }
@@ -88,29 +71,29 @@ impl Lease {
 /// Connections by where they lead; of idle ones, the last that was used is used first.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    idle: HashMap<Place, Vec<(Instant, Link)>>,
+    idle: HashMap<Place, Vec<(Instant, http1::SendRequest<Upload>)>>,
     shared: HashMap<Place, http2::SendRequest<Upload>>,
 }
 
 impl Pool {
-    /// A connection that has not ended. `careful`: what is to be sent should not meet one that has just ended.
-    fn take(&mut self, place: &Place, careful: bool) -> Option<Way> {
+    /// A connection that has not ended.
+    fn take(&mut self, place: &Place) -> Option<Way> {
         if let Some(sender) = self.shared.get(place).filter(|sender| !sender.is_closed()) {
             return Some(Way::Http2(sender.clone()));
         }
         let idle = self.idle.get_mut(place)?;
-        while let Some((_, link)) = idle.pop() {
-            if link.sender.is_ready() && (!careful || link.is_quiet_now()) {
-                return Some(Way::Http1(link));
+        while let Some((_, sender)) = idle.pop() {
+            if sender.is_ready() {
+                return Some(Way::Http1(sender));
             }
         }
         None
     }
 
-    fn put(&mut self, place: Place, link: Link, max: usize) {
+    fn put(&mut self, place: Place, sender: http1::SendRequest<Upload>, max: usize) {
         let idle = self.idle.entry(place).or_default();
-        if idle.len() < max && !link.sender.is_closed() {
-            idle.push((Instant::now(), link));
+        if idle.len() < max && !sender.is_closed() {
+            idle.push((Instant::now(), sender));
         }
     }
 
@@ -124,7 +107,7 @@ impl Pool {
     pub(crate) fn sweep(&mut self, longest: Duration) {
         let now = Instant::now();
         for idle in self.idle.values_mut() {
-            idle.retain(|(since, link)| now.duration_since(*since) < longest && !link.sender.is_closed());
+            idle.retain(|(since, sender)| now.duration_since(*since) < longest && !sender.is_closed());
         }
         self.idle.retain(|_, idle| !idle.is_empty());
         self.shared.retain(|_, sender| !sender.is_closed());
@@ -133,8 +116,8 @@ impl Pool {
 
 impl Worker {
     /// A connection to a target that is there already.
-    pub(crate) fn lease(self: &Rc<Self>, place: Place, careful: bool) -> Option<Lease> {
-        let way = self.pool.borrow_mut().take(&place, careful)?;
+    pub(crate) fn lease(self: &Rc<Self>, place: Place) -> Option<Lease> {
+        let way = self.pool.borrow_mut().take(&place)?;
         Some(Lease { worker: self.clone(), place, way, reused: true })
     }
 
@@ -143,11 +126,10 @@ impl Worker {
         let stream = TcpStream::connect(place.address).await?;
         stream.set_nodelay(true)?;
         let way = match place.protocol {
-            Protocol::Http1 => self.link(SockRef::from(&stream).try_clone()?, Deaf(stream)).await,
+            Protocol::Http1 => self.link(Deaf(stream)).await,
             Protocol::Https => {
-                let socket = SockRef::from(&stream).try_clone()?;
                 let connector = TlsConnector::from(self.tls.clone());
-                self.link(socket, connector.connect(place.address.ip().into(), Deaf(stream)).await?).await
+                self.link(connector.connect(place.address.ip().into(), Deaf(stream)).await?).await
             }
             Protocol::Http2 => {
                 let sender = share(stream, self.limits.head).await;
@@ -162,7 +144,7 @@ impl Worker {
     }
 
     /// Begins to speak HTTP/1.1 with a target.
-    async fn link<S>(&self, socket: Socket, stream: S) -> hyper::Result<Way>
+    async fn link<S>(&self, stream: S) -> hyper::Result<Way>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -174,7 +156,7 @@ impl Worker {
                 tracing::debug!(%error, "a connection to a target broke");
             }
         });
-        Ok(Way::Http1(Link { sender, socket }))
+        Ok(Way::Http1(sender))
     }
 }
 

@@ -132,3 +132,7 @@ pub(crate) fn without_port(host: &str) -> &str {
 pub(crate) fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS].contains(method)
 }
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

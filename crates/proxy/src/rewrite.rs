@@ -163,3 +163,101 @@ fn join_cookies(headers: &mut HeaderMap) {
         headers.insert(COOKIE, joined);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request_with(headers: &[(&'static str, &str)], body: String) -> Request<String> {
+        let mut request = Request::new(body);
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        request
+    }
+
+    fn shown(headers: &HeaderMap) -> Vec<String> {
+        let mut all: Vec<_> =
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        all.sort();
+        all
+    }
+
+    fn sent(headers: &[(&'static str, &str)], protocol: Protocol) -> Vec<String> {
+        let (mut head, body) = request_with(headers, "hi".into()).into_parts();
+        request(&mut head, None, &Origin::new([192, 0, 2, 7].into(), true, 443));
+        let mut request = Request::from_parts(head, body);
+        speak(&mut request, protocol);
+        let mut all = shown(request.headers());
+        all.push(request.uri().to_string());
+        all
+    }
+
+    #[test]
+    fn a_target_is_told_where_a_request_came_from() {
+        let came = [("x-forwarded-for", "10.0.0.1"), ("x-forwarded-for", "10.0.0.2, 10.0.0.3")];
+        let made_up = [("host", "a:1"), ("x-forwarded-proto", "gopher"), ("x-forwarded-port", "7")];
+        let told = [
+            "x-forwarded-for: 10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.7",
+            "x-forwarded-port: 443",
+            "x-forwarded-proto: https",
+        ];
+        let all = [&came[..], &made_up].concat();
+        assert_eq!(sent(&all, Protocol::Http1), [&["host: a:1"][..], &told, &["/"]].concat());
+        assert_eq!(sent(&all, Protocol::Http2), [&told[..], &["http://a:1/"]].concat());
+    }
+
+    #[test]
+    fn headers_of_one_connection_do_not_pass() {
+        let hop = [
+            ("connection", "x-secret, close, Host, Content-Length, X-Forwarded-For"),
+            ("x-secret", "1"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("trailer", "b"),
+            ("proxy-connection", "close"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "x"),
+            ("expect", "100-continue"),
+            ("host", "a"),
+            ("content-length", "2"),
+            ("transfer-encoding", "chunked"),
+        ];
+        let expected = [
+            "content-length: 2",
+            "host: a",
+            "x-forwarded-for: 192.0.2.7",
+            "x-forwarded-port: 443",
+            "x-forwarded-proto: https",
+            "/",
+        ];
+        assert_eq!(sent(&hop, Protocol::Http1), expected);
+        // A length that is not the body's is not told.
+        let wrong = hop.map(|(name, value)| (name, if value == "2" { "3" } else { value }));
+        assert_eq!(sent(&wrong, Protocol::Http1), expected[1..]);
+    }
+
+    #[test]
+    fn a_request_that_was_meant_for_another_protocol_is_whole() {
+        let mut request = request_with(&[("host", "a")], String::new());
+        *request.uri_mut() = "/x?y".parse().unwrap();
+        speak(&mut request, Protocol::Http2);
+        assert_eq!((request.uri().to_string(), shown(request.headers())), ("http://a/x?y".into(), vec![]));
+        speak(&mut request, Protocol::Https);
+        assert_eq!(request.uri(), "/x?y");
+        assert_eq!(shown(request.headers()), ["host: a"]);
+    }
+
+    #[test]
+    fn an_answer_has_one_length() {
+        let verdict = |headers: &[(&'static str, &str)]| {
+            let mut headers = request_with(headers, String::new()).headers().clone();
+            (response(&mut headers), shown(&headers))
+        };
+        assert_eq!(verdict(&[("transfer-encoding", "Chunked"), ("a", "b")]), (true, vec!["a: b".into()]));
+        assert_eq!(verdict(&[("content-length", "1")]), (true, vec!["content-length: 1".into()]));
+        assert!(!verdict(&[("transfer-encoding", "chunked"), ("content-length", "1")]).0);
+        assert!(!verdict(&[("transfer-encoding", "gzip")]).0);
+        assert!(!verdict(&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]).0);
+    }
+}

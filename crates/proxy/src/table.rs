@@ -203,7 +203,7 @@ pub struct Target {
 pub enum Protocol {
     /// HTTP/1.1 in the clear.
     Http1,
-    /// HTTP/2 in the clear, with prior knowledge. Trailers and upgrades do not pass.
+    /// HTTP/2 in the clear, with prior knowledge. Upgrades do not pass, and no trailers to clients of HTTP/1.1.
     Http2,
     /// HTTP/1.1 over TLS. The target's certificate is not verified, as Application Load Balancers do not.
     Https,

@@ -9,7 +9,7 @@ use tokio::io::copy_bidirectional;
 use tokio::time::sleep_until;
 
 use crate::flight::Flight;
-use crate::life::Phase;
+use crate::life::Open;
 use crate::pace::poll_until;
 use crate::pool::Lease;
 use crate::visit::Visit;
@@ -19,6 +19,7 @@ use crate::visit::Visit;
 pub(crate) struct Tunnel {
     pub(crate) client: OnUpgrade,
     pub(crate) target: OnUpgrade,
+    pub(crate) _open: Open,
     pub(crate) _lease: Lease,
     pub(crate) _flight: Flight,
 }
@@ -32,12 +33,8 @@ impl Tunnel {
             copy_bidirectional(&mut client, &mut target).await?;
             Ok::<_, Box<dyn std::error::Error>>(())
         };
-        let end = || match visit.life.phase() {
-            // All bytes pass the client's side.
-            Phase::Idle(last) | Phase::Head(last) | Phase::Busy(last) | Phase::Ended(last) => {
-                last + visit.door.idle_timeout()
-            }
-        };
+        // All bytes pass the client's side.
+        let end = || visit.life.last_moved() + visit.door.idle_timeout();
         let mut sleep = pin!(sleep_until(end()));
         tokio::select! {
             moved = moving => if let Err(error) = moved {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use longshore_decide::service::{Change, Plan, PlanError, Revision, Wish, family, mark, plan, revision};
+use longshore_decide::service::{
+    Change, Plan, PlanError, Revision, Wish, family, in_cluster, mark, plan, revision,
+};
 use longshore_model::Error;
 use longshore_model::seen::Service;
 use serde_json::{Map, Value};
@@ -108,8 +110,8 @@ impl Applier {
         for unit in wanted {
             let Some(service) = &unit.service else { continue };
             let mut service = service.clone();
-            service.insert("cluster".to_owned(), Value::String(self.cluster.clone()));
             let name = service_name(&service).unwrap_or_else(|| unit.name.clone());
+            in_cluster(&mut service, &name, &self.cluster)?;
             let own = unit.task_definition.as_ref().and_then(|file| file.get("family")?.as_str());
             let live = live.iter().find(|live| live.name == name).cloned();
             let wish = Wish { family: own.map(ToOwned::to_owned), service };

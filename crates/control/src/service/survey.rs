@@ -162,6 +162,7 @@ impl Applier {
         let candidates = successful(&past);
         for part in candidates.chunks(REVISIONS_PER_CALL) {
             let definitions = self.services.revisions(part).await?;
+            whole("service revisions", part.len(), definitions.len())?;
             if let Some(found) = previous(service, part, &definitions) {
                 return Ok(Some(found));
             }

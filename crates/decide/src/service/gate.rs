@@ -39,8 +39,8 @@ pub struct Gate {
 /// Whom the task of a gate belongs to: an apply that was killed and is repeated finds the task that still runs.
 #[must_use]
 pub fn gate_started_by(cluster: &str, service: &str, revision: &str, gate: &Gate) -> String {
-    let key = format!("{cluster}\n{service}\n{revision}\n{}", gate.name);
-    let digest = Sha256::digest(key.as_bytes());
+    let what = json!([cluster, service, revision, gate.name, gate.command, gate.container, gate.environment]);
+    let digest = Sha256::digest(what.to_string().as_bytes());
     let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     format!("longshore-{hex}")
 }
@@ -152,5 +152,7 @@ mod tests {
         let owner = spec.request.started_by.unwrap();
         assert!(owner.len() <= longshore_model::call::MAX_STARTED_BY, "{owner}");
         assert_ne!(owner, gate_started_by("c", "web", "x/web:4", &gate));
+        let other = Gate { environment: BTreeMap::from([("A".into(), "2".into())]), ..gate };
+        assert_ne!(owner, gate_started_by("c", "web", "x/web:3", &other), "another shard is another gate");
     }
 }

@@ -129,6 +129,26 @@ pub enum PlanError {
         /// `CODE_DEPLOY` or `EXTERNAL`.
         controller: String,
     },
+    /// It carries the tag of another project.
+    #[error("service `{service}` belongs to project `{owner}`, and not to `{project}`: name its project, or take the tag longshore:project off it")]
+    OtherProject {
+        /// Which.
+        service: String,
+        /// Whose it is.
+        owner: String,
+        /// Who wants it.
+        project: String,
+    },
+    /// Its file names another cluster than the one that is applied to.
+    #[error("the file of service `{service}` names cluster `{named}`, and this is for cluster `{cluster}`")]
+    OtherCluster {
+        /// Which.
+        service: String,
+        /// In the file.
+        named: String,
+        /// On the command line, or in longshore.toml.
+        cluster: String,
+    },
     /// It names a family that is neither in a file nor registered.
     #[error("service `{service}` runs task definition `{name}`, which is not registered and has no file")]
     NoDefinition {
@@ -137,6 +157,25 @@ pub enum PlanError {
         /// Which.
         name: String,
     },
+}
+
+/// Puts the cluster into a service's document, by name or ARN.
+///
+/// # Errors
+///
+/// When the file names another one.
+pub fn in_cluster(service: &mut Map<String, Value>, name: &str, cluster: &str) -> Result<(), PlanError> {
+    match service.get("cluster").and_then(Value::as_str) {
+        Some(named) if revision_name(named) != revision_name(cluster) => Err(PlanError::OtherCluster {
+            service: name.to_owned(),
+            named: named.to_owned(),
+            cluster: cluster.to_owned(),
+        }),
+        _ => {
+            service.insert("cluster".to_owned(), json!(cluster));
+            Ok(())
+        }
+    }
 }
 
 /// Marks a document as ours: with the tag of the project, over its own tags.
@@ -195,6 +234,9 @@ pub fn plan(
         let (shown, _) = side_by_side(&wanted, &Map::new());
         return Ok(Plan { change: Change::Create(wanted), needs, wanted: shown, live: Map::new() });
     };
+    if let Some(owner) = live.tag(PROJECT_TAG).filter(|owner| *owner != project) {
+        return Err(PlanError::OtherProject { service: name, owner: owner.to_owned(), project: project.to_owned() });
+    }
     let document = create_input(&Value::Object(live.document.clone())).unwrap_or_default();
     let (ours, theirs) = side_by_side(&wanted, &document);
     let changed: Vec<&str> =

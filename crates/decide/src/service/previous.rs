@@ -8,7 +8,14 @@ use longshore_model::seen::{PastDeployment, Service};
 #[must_use]
 pub fn successful(past: &[PastDeployment]) -> Vec<String> {
     let good = past.iter().filter(|deployment| deployment.status == "SUCCESSFUL");
-    good.filter_map(|deployment| deployment.revision_arn.clone()).collect()
+    let mut arns = Vec::new();
+    for arn in good.filter_map(|deployment| deployment.revision_arn.clone()) {
+        // Several deployments may be of one revision.
+        if !arns.contains(&arn) {
+            arns.push(arn);
+        }
+    }
+    arns
 }
 
 /// The task definition that last ran successfully before what the service is on now. `candidates` are of

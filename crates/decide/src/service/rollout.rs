@@ -103,10 +103,11 @@ impl Rollout {
         &self.id
     }
 
-    /// Whether so many tasks that started and ended again are too many.
+    /// Whether so many tasks that started and ended again are too many. Those of a deployment that was over before say
+    /// nothing: ECS remembers an hour of them.
     #[must_use]
     pub fn is_crash_loop(&self, crashed: usize, desired: i64) -> bool {
-        i64::try_from(crashed).unwrap_or(i64::MAX) >= too_many(desired)
+        self.count.is_none() && i64::try_from(crashed).unwrap_or(i64::MAX) >= too_many(desired)
     }
 
     /// What ECS has said of the service since it was looked at last, the oldest first.
@@ -155,7 +156,7 @@ impl Rollout {
                 }
             }
             _ if is_stable(own, service) => Stage::Stable(progress(own, service)),
-            _ if is_lost(own, service) => Stage::Failed(format!(
+            _ if self.count.is_none() && is_lost(own, service) => Stage::Failed(format!(
                 "{} tasks failed, and the service has no circuit breaker",
                 own.failed_tasks
             )),

@@ -12,6 +12,14 @@ pub fn looks_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
+/// Whether a value holds credentials, as `postgres://user:password@host` does.
+#[must_use]
+pub fn holds_credentials(value: &str) -> bool {
+    let behind = value.split_once("://").map_or("", |(_, behind)| behind);
+    let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
 /// The variables of a task definition that hold a value which may be a secret, as `CONTAINER: NAME`.
 #[must_use]
 pub fn secret_variables(definition: &Map<String, Value>) -> Vec<String> {
@@ -19,8 +27,9 @@ pub fn secret_variables(definition: &Map<String, Value>) -> Vec<String> {
     let mut found = Vec::new();
     for container in containers.into_iter().flatten() {
         for variable in container["environment"].as_array().into_iter().flatten() {
-            let has_value = variable["value"].as_str().is_some_and(|value| !value.is_empty());
-            if let Some(name) = variable["name"].as_str().filter(|name| has_value && looks_secret(name)) {
+            let value = variable["value"].as_str().unwrap_or_default();
+            let is_secret = |name: &&str| !value.is_empty() && (looks_secret(name) || holds_credentials(value));
+            if let Some(name) = variable["name"].as_str().filter(is_secret) {
                 found.push(format!("{}: {name}", container["name"].as_str().unwrap_or_default()));
             }
         }
@@ -41,6 +50,19 @@ mod tests {
         }
         for name in ["MODE", "PASS", "DATABASE_URL"] {
             assert!(!looks_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_seen() {
+        for (value, expected) in [
+            ("postgres://user:hush@db:5432/shop", true),
+            ("https://a:b@example.com", true),
+            ("https://example.com/a:b@c", false),
+            ("https://user@example.com", false),
+            ("a:b@c", false),
+        ] {
+            assert_eq!(holds_credentials(value), expected, "{value}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Services: what is wanted of each, its deployments, and the scheduler that brings tasks to match.
 //!
 //! Whatever changes a task of a service writes its id down, and whatever else a service may wait for writes the service
-//! down. At the end of each step [`Cloud::settle_services`] takes in what has become of the tasks and lets each service
+//! down. At the end of each step `Cloud::settle_services` takes in what has become of the tasks and lets each service
 //! do the next thing, until nothing is left to do. What was decided in a step is stored with it.
 
 use std::collections::VecDeque;

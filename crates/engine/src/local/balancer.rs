@@ -55,7 +55,13 @@ impl Engine {
         let mut groups = Vec::new();
         for (name, _) in &wanted.groups {
             // Local tasks are up and gone within seconds; so is the news of it.
-            let input = json!({"Name": format!("{}-{name}", wanted.name), "Protocol": "HTTP", "Port": 80, "VpcId": vpc.vpc,
+            let name = format!("{}-{name}", wanted.name);
+            // One whose settings somebody has changed stays as it is.
+            if let Ok(known) = call(&world, "DescribeTargetGroups", json!({"Names": [name]})).await {
+                groups.push(text(&known["TargetGroups"][0]["TargetGroupArn"]));
+                continue;
+            }
+            let input = json!({"Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": vpc.vpc,
                 "TargetType": "instance", "HealthCheckPath": wanted.health_path, "HealthCheckIntervalSeconds": 5,
                 "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2});
             let group = call(&world, "CreateTargetGroup", input).await?;
@@ -66,6 +72,7 @@ impl Engine {
             Some(known) => known.to_owned(),
             None => make_listener(&world, wanted, &balancer, &groups).await?,
         };
+        make_rules(&world, wanted, &listener, &groups).await?;
         Ok(Made { url: url(&world, &listener).await, groups })
     }
 }
@@ -76,20 +83,37 @@ async fn make_listener(
     balancer: &str,
     groups: &[String],
 ) -> Result<String, Refusal> {
-    let forward = |group: &String| json!([{"Type": "forward", "TargetGroupArn": group}]);
-    let first = groups.first().map(forward);
+    let first = groups.first().map(|group| forward(group));
     let input = json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": wanted.port, "DefaultActions": first});
     let listener = call(world, "CreateListener", input).await?;
-    let listener = text(&listener["Listeners"][0]["ListenerArn"]);
+    Ok(text(&listener["Listeners"][0]["ListenerArn"]))
+}
+
+/// Makes the rules that are missing.
+async fn make_rules(
+    world: &World,
+    wanted: &LoadBalancer,
+    listener: &str,
+    groups: &[String],
+) -> Result<(), Refusal> {
+    let known = call(world, "DescribeRules", json!({"ListenerArn": listener})).await?;
+    let known = known["Rules"].as_array().cloned().unwrap_or_default();
     for (position, ((_, path), group)) in wanted.groups.iter().zip(groups).enumerate() {
-        if let Some(path) = path {
-            let conditions = json!([{"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}]);
-            let input = json!({"ListenerArn": listener, "Priority": position + 1, "Conditions": conditions,
-                "Actions": forward(group)});
-            call(world, "CreateRule", input).await?;
+        let priority = position + 1;
+        let Some(path) = path else { continue };
+        if known.iter().any(|rule| rule["Priority"] == priority.to_string()) {
+            continue;
         }
+        let conditions = json!([{"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}]);
+        let input = json!({"ListenerArn": listener, "Priority": priority, "Conditions": conditions,
+            "Actions": forward(group)});
+        call(world, "CreateRule", input).await?;
     }
-    Ok(listener)
+    Ok(())
+}
+
+fn forward(group: &str) -> Value {
+    json!([{"Type": "forward", "TargetGroupArn": group}])
 }
 
 /// Where a listener listens, once it does.

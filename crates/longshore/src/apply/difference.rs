@@ -1,7 +1,7 @@
 //! Differences, as people read them: unified, with the names of both sides.
 
 use longshore_control::service::{Family, Observed, Planned};
-use longshore_decide::service::{Change, Revision, looks_secret, revision_name};
+use longshore_decide::service::{Change, Revision, holds_credentials, looks_secret, revision_name};
 use longshore_decide::task_definition::{normalised, register_input};
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
@@ -40,14 +40,21 @@ fn definition(input: &Map<String, Value>) -> Value {
     if let Value::Object(input) = &document {
         document = normalised(input);
     }
-    for container in list(&mut document, "containerDefinitions") {
+    hide_secrets(&mut document);
+    document
+}
+
+/// Puts hashes in the place of values that nobody should see.
+pub(crate) fn hide_secrets(definition: &mut Value) {
+    for container in list(definition, "containerDefinitions") {
         for variable in list(container, "environment") {
-            if looks_secret(variable["name"].as_str().unwrap_or_default()) {
-                variable["value"] = json!(hidden(variable["value"].as_str().unwrap_or_default()));
+            let (name, value) = (variable["name"].as_str().unwrap_or_default(), variable["value"].as_str());
+            let value = value.unwrap_or_default();
+            if looks_secret(name) || holds_credentials(value) {
+                variable["value"] = json!(hidden(value));
             }
         }
     }
-    document
 }
 
 fn list<'a>(document: &'a mut Value, member: &str) -> impl Iterator<Item = &'a mut Value> {

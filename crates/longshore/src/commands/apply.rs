@@ -8,6 +8,7 @@ use longshore_control::service::{Observed, Planned};
 use longshore_decide::service::{Apply, Change, Revision, revision_name};
 use serde_json::{Value, json};
 
+use crate::apply::difference::hide_secrets;
 use crate::apply::show::Show;
 use crate::apply::{self, Files, Output, Scene, TIMEOUT, prune, removing};
 use crate::run::words;
@@ -35,7 +36,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,
     /// Removes the project's services that have no file, once all others are as their files say; asks first
-    #[arg(long, conflicts_with = "only")]
+    #[arg(long, conflicts_with_all = ["only", "no_wait"])]
     prune: bool,
     /// Does not ask before --prune removes anything
     #[arg(long, short, requires = "prune")]
@@ -120,7 +121,11 @@ fn revision(planned: &Planned) -> String {
 /// The calls that apply would make, in their order.
 fn calls(observed: &Observed) -> Vec<Value> {
     let families = observed.families.values().filter_map(|family| match &family.revision {
-        Some(Revision::New(input)) => Some(json!({"call": "RegisterTaskDefinition", "input": input})),
+        Some(Revision::New(input)) => {
+            let mut input = Value::Object(input.clone());
+            hide_secrets(&mut input);
+            Some(json!({"call": "RegisterTaskDefinition", "input": input}))
+        }
         _ => None,
     });
     let services = observed.services.iter().flat_map(|planned| match &planned.plan.change {

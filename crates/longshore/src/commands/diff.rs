@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::apply::difference::{differences, unified};
 use crate::apply::{Files, Output, Scene};
+use crate::error;
 use crate::terminal::{self, Style};
 
 const EXAMPLES: &str = "\
@@ -36,6 +37,10 @@ pub(crate) struct Arguments {
 const DIFFERENT: u8 = 2;
 
 pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
+    error::as_unknown(show(arguments).await)
+}
+
+async fn show(arguments: Arguments) -> Result<u8> {
     let scene = Scene::open(&arguments.files, "diff").await?;
     let observed = scene.cluster.applier.observe(&scene.wanted, &scene.project).await?;
     let found = differences(&observed);

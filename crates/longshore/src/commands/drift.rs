@@ -15,9 +15,6 @@ use crate::terminal::{self, Style};
 /// There is drift.
 const DRIFTED: u8 = 2;
 
-/// It could not be found out.
-const UNKNOWN: u8 = 1;
-
 /// Values are shown up to this length.
 const SHOWN: usize = 100;
 
@@ -52,15 +49,8 @@ struct Drifted {
     members: Vec<Member>,
 }
 
-/// Every error is 1: a file that cannot be read must not look like drift.
 pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
-    match look(arguments).await {
-        Err(error) => {
-            error::print(&error);
-            Ok(UNKNOWN)
-        }
-        end => end,
-    }
+    error::as_unknown(look(arguments).await)
 }
 
 async fn look(arguments: Arguments) -> Result<u8> {

@@ -74,6 +74,8 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
             return Ok(1);
         }
     }
+    // While the question stood there, somebody may have begun to use one.
+    let old = if old.unused.is_empty() { old } else { still_unused(&cluster, &families, old).await? };
     let result = removing::revisions(&cluster.applier, old.unused, &old.in_use).await?;
     if arguments.output == Output::Json {
         let mut document = json!({"project": project});
@@ -81,6 +83,13 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
         terminal::data(format!("{document}\n").as_bytes())?;
     }
     Ok(result.exit)
+}
+
+async fn still_unused(cluster: &Cluster, families: &BTreeSet<String>, before: Old) -> Result<Old> {
+    let usage = cluster.applier.usage(families, &[]).await?;
+    let mut now = sort(&before.unused, &usage);
+    now.in_use.extend(before.in_use);
+    Ok(now)
 }
 
 async fn families(arguments: &Arguments, cluster: &Cluster, project: &str) -> Result<BTreeSet<String>> {

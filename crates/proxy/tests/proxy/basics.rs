@@ -56,3 +56,58 @@ async fn requests_that_are_sent_ahead_are_answered_in_order() {
         assert!(answer.text().contains(&format!("GET /{number} HTTP")), "{number}");
     }
 }
+
+#[tokio::test]
+async fn answers_in_chunks_leave_the_connection_for_the_next_request() {
+    let target = Upstream::start(|mut raw: Raw| async move {
+        while raw.message().await.is_ok() {
+            raw.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+            tokio::task::yield_now().await;
+            raw.send("2\r\nde\r\n0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let (_proxy, address) = proxy(table(&[target.address])).await;
+    let mut client = Raw::connect(address).await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/").await.text(), "abcde");
+    }
+    assert_eq!(target.connections(), 1);
+}
+
+#[tokio::test]
+async fn old_clients_and_old_targets_are_understood() {
+    // It speaks HTTP/1.0 and would like to keep its connections.
+    let target = Upstream::start(|mut raw: Raw| async move {
+        while let Ok(request) = raw.message().await {
+            assert!(request.first.ends_with(" HTTP/1.1"), "{}", request.first);
+            let text = request.text();
+            let length = text.len();
+            raw.send(format!(
+                "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: {length}\r\n\r\n{text}"
+            ))
+            .await;
+        }
+    })
+    .await;
+    let (_proxy, address) = proxy(table(&[target.address])).await;
+    let mut client = Raw::connect(address).await;
+    // A chunked body passes only on a connection that nothing is known about: HTTP/1.0 has no chunks.
+    for _ in 0..3 {
+        let put = "PUT / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+        let answer = client.ask(put).await;
+        assert_eq!((answer.first.as_str(), answer.text()), ("HTTP/1.1 200 OK", "hi".into()));
+    }
+    let mut old = Raw::connect(address).await;
+    for _ in 0..3 {
+        let answer =
+            old.ask("POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nho").await;
+        assert_eq!(
+            (answer.first.as_str(), answer.header("connection")),
+            ("HTTP/1.0 200 OK", "keep-alive".into())
+        );
+        assert_eq!(answer.text(), "ho");
+    }
+    assert_eq!(old.ask("GET / HTTP/1.0\r\n\r\n").await.status(), 200);
+    assert!(old.is_closed().await);
+}

@@ -232,3 +232,29 @@ async fn a_client_that_leaves_frees_its_target() {
     drop(client);
     soon(proxy.drained("g/0")).await;
 }
+
+#[tokio::test]
+async fn a_client_hears_why_its_upload_is_not_wanted() {
+    let mut table = table(&[]);
+    let no = longshore_proxy::Fixed { status: 403, content_type: String::new(), body: "no".into() };
+    table.listeners[0].default = longshore_proxy::Action::Fixed(no);
+    let (_proxy, address) = proxy(table).await;
+    for _ in 0..10 {
+        let client = Raw::connect(address).await;
+        let (reader, mut writer) = client.stream.into_split();
+        let sending = tokio::spawn(async move {
+            let head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n";
+            writer.write_all(head).await.unwrap();
+            for _ in 0..100 {
+                writer.write_all(&[b'x'; 1000]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            writer
+        });
+        let mut client = Raw::new(tokio::io::join(reader, tokio::io::sink()));
+        // All of it can be sent, and only then the answer is read.
+        let _writer = soon(sending).await.unwrap();
+        let answer = soon(client.message()).await.unwrap();
+        assert_eq!((answer.status(), answer.text()), (403, "no".into()));
+    }
+}

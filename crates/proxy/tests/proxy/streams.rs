@@ -191,3 +191,21 @@ async fn a_silent_pipe_ends() {
     soon(client.exactly(2)).await.unwrap();
     assert!(client.is_closed().await);
 }
+
+#[tokio::test]
+async fn a_pipe_that_is_used_stays() {
+    let target = upgrading().await;
+    let mut table = table(&[target.address]);
+    table.listeners[0].idle_timeout = Duration::from_millis(300);
+    let (_proxy, address) = proxy(table).await;
+    let mut client = Raw::connect(address).await;
+    client.send(UPGRADE).await;
+    soon(client.head()).await.unwrap();
+    soon(client.exactly(2)).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < Duration::from_millis(900) {
+        client.send("A").await;
+        assert_eq!(soon(client.exactly(1)).await.unwrap(), b"B");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -137,6 +137,26 @@ async fn an_http2_stream_that_is_broken_off_frees_its_target() {
 }
 
 #[tokio::test]
+async fn a_silent_target_and_a_silent_client_end_in_http2_as_well() {
+    let target = Upstream::silent().await;
+    let own = certificate(&["test"]);
+    let mut table = table(&[target.address]);
+    table.listeners[0].tls = Some(Tls { certificates: vec![own.clone()] });
+    table.listeners[0].idle_timeout = Duration::from_millis(200);
+    let (proxy, address) = proxy(table).await;
+    let (mut sender, connection) = h2(connect(address, "test", &own, &["h2"]).await.unwrap()).await;
+    let answer = soon(sender.send_request(request("/", "hello"))).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert!(text(answer).await.contains("504 Gateway Time-out"));
+    let head = Request::head("https://test/").body(Full::default()).unwrap();
+    let answer = soon(sender.send_request(head)).await.unwrap();
+    assert_eq!((answer.status(), text(answer).await), (StatusCode::GATEWAY_TIMEOUT, String::new()));
+    assert_eq!(proxy.in_flight("g/0"), 0);
+    // Nothing more is asked: the client is told to go away, and its connection ends in peace.
+    soon(connection).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn http2_targets_get_requests_of_http1_clients() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
