@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::normal::{UNSEEN, side_by_side};
 use super::shape::{MEMBERS, create_input, without_nulls};
-use super::{OUR_TAGS, PROJECT_TAG, revision_name};
+use super::{DEFAULT_PROJECT, OUR_TAGS, PROJECT_TAG, revision_name};
 use crate::task_definition;
 
 /// Members that a service keeps for its whole life.
@@ -130,7 +130,9 @@ pub enum PlanError {
         controller: String,
     },
     /// It carries the tag of another project.
-    #[error("service `{service}` belongs to project `{owner}`, and not to `{project}`: name its project, or take the tag longshore:project off it")]
+    #[error(
+        "service `{service}` belongs to project `{owner}`, and not to `{project}`: name its project, or take the tag longshore:project off it"
+    )]
     OtherProject {
         /// Which.
         service: String,
@@ -234,8 +236,13 @@ pub fn plan(
         let (shown, _) = side_by_side(&wanted, &Map::new());
         return Ok(Plan { change: Change::Create(wanted), needs, wanted: shown, live: Map::new() });
     };
-    if let Some(owner) = live.tag(PROJECT_TAG).filter(|owner| *owner != project) {
-        return Err(PlanError::OtherProject { service: name, owner: owner.to_owned(), project: project.to_owned() });
+    // What belongs to nobody by name may be taken over.
+    if let Some(owner) = live.tag(PROJECT_TAG).filter(|owner| ![project, DEFAULT_PROJECT].contains(owner)) {
+        return Err(PlanError::OtherProject {
+            service: name,
+            owner: owner.to_owned(),
+            project: project.to_owned(),
+        });
     }
     let document = create_input(&Value::Object(live.document.clone())).unwrap_or_default();
     let (ours, theirs) = side_by_side(&wanted, &document);

@@ -332,3 +332,17 @@ fn the_way_back_puts_the_changed_members_as_they_were() {
         assert_eq!(Value::Object(back), expected, "{what}");
     }
 }
+
+#[test]
+fn what_belongs_to_another_project_or_cluster_is_refused() {
+    let of = |owner: &str| live(&json!({"tags": [{"key": "longshore:project", "value": owner}]}));
+    let refused = planned(&file(&json!({})), Some(&of("shop"))).unwrap_err();
+    assert!(refused.to_string().contains("belongs to project `shop`, and not to `p`"), "{refused}");
+    assert!(planned(&file(&json!({})), Some(&of(DEFAULT_PROJECT))).is_ok(), "nobody's by name");
+    let named = |cluster: &str| in_cluster(&mut file(&json!({"cluster": cluster})), "web", "prod");
+    assert!(matches!(named("dev"), Err(PlanError::OtherCluster { .. })));
+    assert_eq!(named("arn:aws:ecs:eu-west-1:123456789012:cluster/prod"), Ok(()));
+    let mut silent = file(&json!({"cluster": null}));
+    in_cluster(&mut silent, "web", "prod").unwrap();
+    assert_eq!(silent["cluster"], "prod");
+}

@@ -28,7 +28,8 @@ pub fn secret_variables(definition: &Map<String, Value>) -> Vec<String> {
     for container in containers.into_iter().flatten() {
         for variable in container["environment"].as_array().into_iter().flatten() {
             let value = variable["value"].as_str().unwrap_or_default();
-            let is_secret = |name: &&str| !value.is_empty() && (looks_secret(name) || holds_credentials(value));
+            let is_secret =
+                |name: &&str| !value.is_empty() && (looks_secret(name) || holds_credentials(value));
             if let Some(name) = variable["name"].as_str().filter(is_secret) {
                 found.push(format!("{}: {name}", container["name"].as_str().unwrap_or_default()));
             }

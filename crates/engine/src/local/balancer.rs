@@ -100,8 +100,9 @@ async fn make_rules(
     let known = known["Rules"].as_array().cloned().unwrap_or_default();
     for (position, ((_, path), group)) in wanted.groups.iter().zip(groups).enumerate() {
         let priority = position + 1;
+        let shown = priority.to_string();
         let Some(path) = path else { continue };
-        if known.iter().any(|rule| rule["Priority"] == priority.to_string()) {
+        if known.iter().any(|rule| rule["Priority"].as_str() == Some(&shown)) {
             continue;
         }
         let conditions = json!([{"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}]);

@@ -132,5 +132,8 @@ fn init_of_an_older_revision_names_it() {
     assert!(stderr(&output).contains("it runs web:1, which is not the latest"), "{}", stderr(&output));
     assert!(!account.directory.path().join("web.taskdef.json").exists());
     let diff = account.longshore(&["diff", "."]);
+    assert_eq!(diff.status.code(), Some(1));
+    assert!(stderr(&diff).contains("belongs to project `shop`, and not to `default`"), "{}", stderr(&diff));
+    let diff = account.longshore(&["diff", ".", "--project", "shop"]);
     assert_eq!((diff.status.code(), stdout(&diff)), (Some(0), String::new()), "{}", stderr(&diff));
 }
