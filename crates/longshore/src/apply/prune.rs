@@ -11,6 +11,7 @@ use longshore_model::seen::Service;
 use super::asking::{self, named_project};
 use super::{Scene, removing};
 use crate::error::Failed;
+use crate::run::interrupt::Interrupts;
 use crate::terminal::{self, Style};
 
 /// The services that would go. Nothing is changed.
@@ -62,5 +63,6 @@ pub(crate) async fn remove(
     let names: Vec<String> = doomed.into_iter().map(|service| service.name).collect();
     let seen = cluster.applier.describe(&names).await?;
     let doomed = without_file(seen, &scene.project, &described(&scene.wanted));
-    removing::services(&cluster.applier, &cluster.name, doomed, timeout).await
+    let mut listening = Interrupts::listen()?;
+    Ok(removing::services(&cluster.applier, &cluster.name, doomed, timeout, &mut listening).await)
 }

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Result;
 use longshore_control::service::{Applier, Stopped};
 use longshore_decide::service::{Removal, Removed, revision_name};
 use longshore_model::seen::Service;
 use serde_json::{Value, json};
 
 use crate::run::Live;
-use crate::run::interrupt::Interrupts;
+use crate::run::interrupt::Listening;
 use crate::terminal::{self, Style};
 
 /// The calls that removing these services takes, for a dry run.
@@ -38,15 +37,15 @@ pub(crate) async fn services(
     cluster: &str,
     services: Vec<Service>,
     timeout: Option<Duration>,
-) -> Result<(Vec<Removed>, u8)> {
+    (interrupts, words): &mut Listening,
+) -> (Vec<Removed>, u8) {
     let now = applier.now();
     let mut removals: Vec<Removal> =
         services.into_iter().map(|service| Removal::new(cluster, service, timeout, now)).collect();
-    let (interrupts, mut words) = Interrupts::listen()?;
     let mut live = Live::new();
     let mut said = BTreeSet::new();
     applier
-        .remove(&mut removals, &mut words, &mut |removals| {
+        .remove(&mut removals, words, &mut |removals| {
             for end in removals.iter().filter_map(Removal::end) {
                 if said.insert(end.service.clone()) {
                     say(&live, end);
@@ -58,7 +57,7 @@ pub(crate) async fn services(
     live.finish();
     let ends: Vec<Removed> = removals.iter().filter_map(|removal| removal.end().cloned()).collect();
     let good = ends.iter().all(Removed::is_good);
-    Ok((ends, if good { 0 } else { interrupts.exit_code().unwrap_or(1) }))
+    (ends, interrupts.exit_code().unwrap_or(u8::from(!good)))
 }
 
 fn say(live: &Live, end: &Removed) {
@@ -100,13 +99,13 @@ pub(crate) async fn revisions(
     applier: &Applier,
     revisions: Vec<String>,
     kept: &[(String, String)],
-) -> Result<Revisions> {
+    (interrupts, words): &mut Listening,
+) -> Revisions {
     let name = |arn: &String| revision_name(arn).to_owned();
-    let (interrupts, mut words) = Interrupts::listen()?;
     let mut live = Live::new();
     let (total, mut done) = (revisions.len(), 0);
     let end = applier
-        .deregister(revisions, &mut words, &mut |arn| {
+        .deregister(revisions, words, &mut |arn| {
             done += 1;
             live.say(&format!("deregistered {}", revision_name(arn)));
             live.set(format!("{done} of {total} revisions deregistered"));
@@ -122,7 +121,7 @@ pub(crate) async fn revisions(
         terminal::talk(&format!("{revision} is left: {why}"), Style::Plain);
     }
     let why = match end.why {
-        None => return Ok(result),
+        None => return result,
         Some(Stopped::Failed(error)) => error.to_string(),
         Some(Stopped::Interrupted(words)) => format!("left {words}"),
     };
@@ -130,7 +129,7 @@ pub(crate) async fn revisions(
     terminal::talk(&format!("error: {} revisions are left: {why}", end.left.len()), Style::Error);
     terminal::talk("hint: the same command again goes on from here", Style::Plain);
     result.left.extend(end.left.iter().map(|arn| (name(arn), why.clone())));
-    Ok(result)
+    result
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::apply::removing::{self, Revisions};
 use crate::apply::{Cluster, Output, Place, TIMEOUT, asking};
 use crate::error::Failed;
+use crate::run::interrupt::{Interrupts, Listening};
 use crate::run::{Live, words};
 use crate::terminal::{self, Style};
 
@@ -85,10 +86,12 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
         }
     }
     let services = std::mem::take(&mut doomed.services);
+    let mut listening = Interrupts::listen()?;
+    let timeout = Some(arguments.timeout);
     let (removed, exit) =
-        removing::services(&cluster.applier, &cluster.name, services, Some(arguments.timeout)).await?;
+        removing::services(&cluster.applier, &cluster.name, services, timeout, &mut listening).await;
     let revisions = if exit == 0 {
-        revisions(&cluster, doomed).await?
+        revisions(&cluster, doomed, &mut listening).await?
     } else {
         terminal::talk("hint: destroy again goes on from here, and then with the revisions", Style::Plain);
         Revisions { exit, ..Revisions::default() }
@@ -161,11 +164,11 @@ async fn usage(cluster: &Cluster, doomed: &Doomed) -> Result<Usage> {
 }
 
 /// The services are gone; what uses the revisions is looked for once more.
-async fn revisions(cluster: &Cluster, mut doomed: Doomed) -> Result<Revisions> {
+async fn revisions(cluster: &Cluster, mut doomed: Doomed, listening: &mut Listening) -> Result<Revisions> {
     let usage = usage(cluster, &doomed).await?;
     doomed.spare(&usage);
     let revisions = doomed.revisions.into_values().flatten().collect();
-    removing::revisions(&cluster.applier, revisions, &doomed.left).await
+    Ok(removing::revisions(&cluster.applier, revisions, &doomed.left, listening).await)
 }
 
 impl Doomed {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::apply::{Cluster, Output, Place, asking, removing};
 use crate::error::Failed;
 use crate::run::Live;
+use crate::run::interrupt::Interrupts;
 use crate::terminal::{self, Style};
 
 const EXAMPLES: &str = "\
@@ -76,7 +77,8 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
     }
     // While the question stood there, somebody may have begun to use one.
     let old = if old.unused.is_empty() { old } else { still_unused(&cluster, &families, old).await? };
-    let result = removing::revisions(&cluster.applier, old.unused, &old.in_use).await?;
+    let mut listening = Interrupts::listen()?;
+    let result = removing::revisions(&cluster.applier, old.unused, &old.in_use, &mut listening).await;
     if arguments.output == Output::Json {
         let mut document = json!({"project": project});
         result.write(&mut document);

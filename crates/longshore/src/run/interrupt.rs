@@ -7,6 +7,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+/// One for a whole verb, and its words: a signal between two phases is not lost.
+pub(crate) type Listening = (Interrupts, mpsc::UnboundedReceiver<String>);
+
 /// Listens as long as it lives. From then on the signals no longer end the process by themselves.
 #[derive(Debug)]
 pub(crate) struct Interrupts {
@@ -16,7 +19,7 @@ pub(crate) struct Interrupts {
 
 impl Interrupts {
     /// With what completes "stopped ...", once for each signal.
-    pub(crate) fn listen() -> io::Result<(Self, mpsc::UnboundedReceiver<String>)> {
+    pub(crate) fn listen() -> io::Result<Listening> {
         let (ctrl_c, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let first = Arc::new(OnceLock::new());
         let (words, received) = mpsc::unbounded_channel();
