@@ -19,7 +19,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use longshore_decide::run::{self, Run};
 use longshore_decide::service::{
-    Apply, Ask, Did, FAILING_LINES, Failing, Gate, News, failing, gate_spec, gate_started_by, look_again,
+    Apply, Ask, Did, FAILING_LINES, Failing, Gate, News, SHOWN_FAILING, failing, gate_spec, gate_started_by,
+    look_again,
 };
 use longshore_model::Error;
 use longshore_model::call::{ListTasks, MAX_SERVICES_PER_DESCRIBE, MAX_TASKS_PER_DESCRIBE};
@@ -178,8 +179,8 @@ impl Applier {
                 Ask::Create(input) => Did::Changed(self.services.create_service(&input).await),
                 Ask::Update(input) => Did::Changed(self.services.update_service(&input).await),
                 Ask::Tag { arn, set, unset } => Did::Tagged(self.tag(&arn, &set, &unset).await),
-                Ask::Failing(deployment) => {
-                    Did::Failing(self.failing(&name, &deployment).await.unwrap_or_default())
+                Ask::Failing { deployment, known } => {
+                    Did::Failing(self.failing(&name, &deployment, &known).await)
                 }
                 // These are answered elsewhere, together with others or with news on the way.
                 Ask::Look | Ask::Gate(..) => return Answers { dids: Vec::new(), look: None },
@@ -242,28 +243,37 @@ impl Applier {
         Ok(outcome)
     }
 
-    /// The tasks of a deployment that failed, with their last lines as far as these can be read.
-    async fn failing(&self, service: &str, deployment: &str) -> Result<Vec<Failing>, Error> {
+    /// The tasks of a deployment that failed, but for those that are known, with the last lines of the first few. What
+    /// cannot be found out is left out: it is only shown.
+    async fn failing(&self, service: &str, deployment: &str, known: &[String]) -> Vec<Failing> {
         let stopped = ListTasks {
             cluster: self.cluster.clone(),
             service: Some(service.to_owned()),
             stopped: true,
             ..ListTasks::default()
         };
-        let arns = self.ecs.list_tasks(&stopped).await?;
-        let mut found = Vec::new();
+        let mut arns = self.ecs.list_tasks(&stopped).await.unwrap_or_default();
+        arns.retain(|arn| !known.contains(arn));
+        let mut found: Vec<Failing> = Vec::new();
         for part in arns.chunks(MAX_TASKS_PER_DESCRIBE) {
-            for task in self.ecs.describe_tasks(&self.cluster, part).await?.tasks {
-                found.extend(self.failing_task(&task, deployment).await?);
+            let Ok(described) = self.ecs.describe_tasks(&self.cluster, part).await else { continue };
+            for task in described.tasks {
+                let with_lines = known.len() + found.len() < SHOWN_FAILING;
+                found.extend(self.failing_task(&task, deployment, with_lines).await.ok().flatten());
             }
         }
-        Ok(found)
+        found
     }
 
-    async fn failing_task(&self, task: &Task, deployment: &str) -> Result<Option<Failing>, Error> {
+    async fn failing_task(
+        &self,
+        task: &Task,
+        deployment: &str,
+        with_lines: bool,
+    ) -> Result<Option<Failing>, Error> {
         let definition = self.runner.describe_task_definition(&task.task_definition_arn).await?;
         let Some((mut found, stream)) = failing(task, &definition, deployment) else { return Ok(None) };
-        if let Some(stream) = stream {
+        if let Some(stream) = stream.filter(|_| with_lines) {
             let page = self.logs.read_log(&stream, &LogPosition::Tail(FAILING_LINES)).await;
             let lines = page.ok().flatten().map(|page| page.lines).unwrap_or_default();
             found.log_tail = lines.into_iter().map(|line| line.message).collect();

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_FOR_FAILING: Duration = Duration::from_secs(10);
 
 /// How many failing tasks are shown: a crash loop has one story.
-const SHOWN_FAILING: usize = 3;
+pub const SHOWN_FAILING: usize = 3;
 
 /// What to do next. Each is answered before the next is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,12 @@ pub enum Ask {
     /// DescribeServices, in a while.
     Look,
     /// The stopped tasks of this deployment that failed.
-    Failing(String),
+    Failing {
+        /// Its id.
+        deployment: String,
+        /// ARNs of those that are known already.
+        known: Vec<String>,
+    },
 }
 
 /// What came back.
@@ -245,10 +250,10 @@ impl Apply {
                 let set = vec![Tag { key: PASSED_TAG.to_owned(), value }];
                 Some(Ask::Tag { arn: self.arn.clone(), set, unset: Vec::new() })
             }
-            State::Watching(_) if self.wants_failing(now) => Some(Ask::Failing(self.deployment.clone())),
+            State::Watching(_) if self.wants_failing(now) => Some(self.ask_failing()),
             State::Watching(_) | State::WatchingBack(_) => Some(Ask::Look),
             State::GoingBack => Some(Ask::Update(self.back())),
-            State::Ending(_) => Some(Ask::Failing(self.deployment.clone())),
+            State::Ending(_) => Some(self.ask_failing()),
             State::Over(_) => None,
         }
     }
@@ -450,6 +455,11 @@ impl Apply {
 
     fn is_late(&self, now: Duration) -> bool {
         self.way.timeout.is_some_and(|timeout| now.saturating_sub(self.began) >= timeout)
+    }
+
+    fn ask_failing(&self) -> Ask {
+        let known = self.failing.iter().map(|failing| failing.task_arn.clone()).collect();
+        Ask::Failing { deployment: self.deployment.clone(), known }
     }
 
     fn wants_failing(&self, now: Duration) -> bool {

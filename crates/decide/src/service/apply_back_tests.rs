@@ -100,7 +100,7 @@ fn tasks_that_start_and_end_again_and_again_are_a_failure() {
         asked.push((seconds, word(&ask)));
         let answer = match &ask {
             Ask::Look => A::Is(begun()),
-            Ask::Failing(_) => A::Failing(3),
+            Ask::Failing { .. } => A::Failing(3),
             _ => break,
         };
         apply.take(did(&ask, answer), now);

@@ -117,7 +117,7 @@ fn word(ask: &Ask) -> String {
             format!("tag {arn} {}", keys.join(" "))
         }
         Ask::Look => "look".into(),
-        Ask::Failing(deployment) => format!("failing {deployment}"),
+        Ask::Failing { deployment, .. } => format!("failing {deployment}"),
     }
 }
 
@@ -140,7 +140,7 @@ fn did(ask: &Ask, answer: A) -> Did {
         (Ask::Look, A::Is(service)) => Did::Looked(Ok(Some(service))),
         (Ask::Look, A::Missing) => Did::Looked(Ok(None)),
         (Ask::Look, A::Err(kind)) => Did::Looked(Err(error(kind))),
-        (Ask::Failing(_), A::Failing(count)) => {
+        (Ask::Failing { .. }, A::Failing(count)) => {
             let task =
                 |index: usize| Failing { task_arn: index.to_string(), started: true, ..Failing::default() };
             Did::Failing((0..count).map(task).collect())

@@ -20,7 +20,7 @@ mod tail;
 pub mod usage;
 mod verify;
 
-pub use self::apply::{Apply, Ask, Did, Way};
+pub use self::apply::{Apply, Ask, Did, SHOWN_FAILING, Way};
 pub use self::failing::{FAILING_LINES, failing, look_again};
 pub use self::gate::{Gate, gate_spec, gate_started_by};
 pub use self::normal::side_by_side;

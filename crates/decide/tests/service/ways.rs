@@ -114,7 +114,7 @@ fn answer(ask: &Ask, pick: u8) -> (Did, &'static str) {
         Ask::Look if is_error => (Did::Looked(Err(error())), "error"),
         Ask::Look if pick % 16 == 5 => (Did::Looked(Ok(None)), "missing"),
         Ask::Look => (Did::Looked(Ok(Some(service))), name),
-        Ask::Failing(_) => {
+        Ask::Failing { .. } => {
             let task = |arn: u8| Failing {
                 task_arn: arn.to_string(),
                 started: pick.is_multiple_of(2),
