@@ -119,6 +119,17 @@ def test_gates_run_with_the_revision_that_is_deployed(ecs, project):
     assert "gate" not in project.apply().stderr, "nothing new, nothing to pass"
 
 
+def test_gates_of_a_service_without_a_file_are_a_slip(ecs, project):
+    project.configure('[[apply.service.wbe.before]]\ncommand = ["true"]\n')
+    project.write("web", WAIT_FOR_TERM)
+    said = project.apply(exits=2).stderr
+    assert "gates of service `wbe`, which has no file" in said and "did you mean `web`?" in said, said
+    # Beside the files it counts just the same.
+    (project.directory / "longshore.toml").rename(project.files / "longshore.toml")
+    assert "`wbe`" in project.apply(exits=2).stderr
+    assert ecs.list_services(cluster=project.cluster)["serviceArns"] == []
+
+
 def test_a_gate_that_fails_before_stops_everything(ecs, project):
     project.write("web", WAIT_FOR_TERM)
     project.apply()

@@ -9,7 +9,7 @@ use crate::commands::{
 
 const EXAMPLES: &str = "\
 Examples:
-  longshore up                              a local ECS on this machine, with a first task
+  longshore up                              a local ECS on this machine, with an example app
   longshore run migrate                     the latest revision of a family
   longshore run task.json -- ./job --once   a file, with another command
   longshore run --help                      all that `run` can do

@@ -1,4 +1,4 @@
-//! `longshore.toml`: the one configuration file, in the directory that Longshore is started in.
+//! `longshore.toml`: the one configuration file, beside the files of services or where Longshore is started.
 
 mod apply;
 
@@ -44,6 +44,16 @@ pub(crate) struct Process {
 }
 
 impl Config {
+    /// The configuration beside a directory's files: its own where it has one, else that of where we are.
+    pub(crate) fn near(directory: &Path) -> Result<Self> {
+        if !directory.join(FILE).exists() {
+            return Self::of(Path::new("."));
+        }
+        let mut config = Self::of(directory)?;
+        config.apply.tfstate = config.apply.tfstate.map(|file| directory.join(file));
+        Ok(config)
+    }
+
     /// The configuration in a directory; without a file everything is at its default.
     pub(crate) fn of(directory: &Path) -> Result<Self> {
         let path = directory.join(FILE);

@@ -23,6 +23,7 @@ use serde_json::Value;
 use self::show::Show;
 use crate::config::{self, Config};
 use crate::env;
+use crate::error::Failed;
 use crate::files::arguments::FileArguments;
 use crate::files::source::Amazon;
 use crate::files::{self, Unit};
@@ -80,7 +81,10 @@ pub(crate) struct Scene {
 
 impl Cluster {
     pub(crate) async fn connect(place: &Place, verb: &str) -> Result<Self> {
-        let config = Config::of(Path::new("."))?.apply;
+        Self::connect_with(Config::of(Path::new("."))?.apply, place, verb).await
+    }
+
+    async fn connect_with(config: config::Apply, place: &Place, verb: &str) -> Result<Self> {
         let name =
             place.cluster.clone().or_else(|| config.cluster.clone()).unwrap_or_else(|| "default".into());
         let aws = Arc::new(Aws::connect(Settings::default()).await?);
@@ -99,13 +103,35 @@ impl Cluster {
 impl Scene {
     /// Reads the files and connects. Nothing is changed.
     pub(crate) async fn open(files: &Files, verb: &str) -> Result<Self> {
-        let options = files.files.options(Config::of(Path::new("."))?)?;
-        let units = files::read(&files.files.directory, options, Amazon::default()).await?;
-        let cluster = Cluster::connect(&files.place, verb).await?;
+        let directory = &files.files.directory;
+        let options = files.files.options(Config::near(directory)?)?;
+        let units = files::read(directory, options, Amazon::default()).await?;
+        let config = Config::near(directory)?.apply;
+        if files.files.only.is_empty() {
+            check_gates(&config, &units)?;
+        }
+        let cluster = Cluster::connect_with(config, &files.place, verb).await?;
         let project = files.project.clone().or_else(|| cluster.config.project.clone());
         let wanted = units.into_iter().map(wanted).collect();
         Ok(Self { project: project.unwrap_or_else(|| DEFAULT_PROJECT.to_owned()), cluster, wanted })
     }
+}
+
+/// Gates of a service that no file describes would never run.
+fn check_gates(config: &config::Apply, units: &[Unit]) -> Result<(), Failed> {
+    let names = units.iter().filter_map(|unit| unit.service.as_ref()?["serviceName"].as_str());
+    let names: Vec<&str> = names.collect();
+    let Some(unknown) = config.service.keys().find(|name| !names.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let nearest = names
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
+    let failed = Failed::usage(format!("longshore.toml has gates of service `{unknown}`, which has no file"));
+    Err(match nearest {
+        Some(nearest) => failed.with_hint(format!("did you mean `{nearest}`?")),
+        None => failed.with_hint("take them out, or add the service's file"),
+    })
 }
 
 fn wanted(unit: Unit) -> Wanted {

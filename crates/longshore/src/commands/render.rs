@@ -1,7 +1,5 @@
 //! `longshore render`: what the files of a directory come to, with nothing changed and ECS not asked.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::json;
 
@@ -29,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
-    let options = arguments.files.options(Config::of(Path::new("."))?)?;
+    let options = arguments.files.options(Config::near(&arguments.files.directory)?)?;
     for unit in files::read(&arguments.files.directory, options, Amazon::default()).await? {
         let Unit { name, paths, task_definition, service, autocreated, warnings } = unit;
         for warning in warnings {

@@ -53,6 +53,8 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<u8> {
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
         return Err(exists(path).into());
     }
+    fs_err::create_dir_all(&arguments.dir)
+        .map_err(|error| Failed::new("cannot make the directory").caused_by(error))?;
     for (path, text) in &files {
         write(path, text)?;
         terminal::talk(&format!("wrote {}", path.display()), Style::Plain);

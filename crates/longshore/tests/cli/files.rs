@@ -92,9 +92,13 @@ fn nothing_is_written_over() {
         assert_eq!(output.status.code(), Some(2), "{name}");
         assert!(stderr(&output).contains("1-255 letters, digits, hyphens and underscores"));
     }
-    let output = longshore(&["templates", "--dir", "/nowhere/at/all"]).output().unwrap();
+    let below = mine.join("below");
+    let output = longshore(&["templates", "--dir", text(&below)]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("/nowhere/at/all/web.taskdef.yaml"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("web.service.yaml/below"), "{}", stderr(&output));
+    let output =
+        longshore(&["templates", "--dir", text(&directory.path().join("new/one"))]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 #[test]
