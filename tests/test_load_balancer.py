@@ -91,7 +91,7 @@ def test_a_rolling_deployment_and_a_scale_in_lose_no_request(ecs, project, balan
         assert project.longshore("scale", "web=4").returncode == 0
         assert project.longshore("scale", "web=1").returncode == 0
         assert get(balancer.url) == "two"
-    load.check(at_least=100)
+    load.check(at_least=200)
     versions = [body for _, body in load.answers]
     assert versions[0] == "one" and versions[-1] == "two"
 
@@ -105,7 +105,7 @@ def test_a_killed_task_costs_no_request(ecs, project, balancer):
             kill(project.engine, ecs, project.cluster, first)
             settled(ecs, project.cluster, "web", 3)
             until(lambda: balancer.states() == ["healthy"] * 3 or None, "three healthy targets")
-    load.check(at_least=50)
+    load.check(at_least=100)
 
 
 def kill(engine, ecs, cluster, task):
@@ -144,7 +144,7 @@ def test_a_thousand_route_changes_lose_no_request(ecs, project, balancer):
                 ListenerArn=balancer.listener, Priority=number + 1, Conditions=conditions, Actions=action
             )
             elb.delete_rule(RuleArn=made["Rules"][0]["RuleArn"])
-    load.check(at_least=50)
+    load.check(at_least=200)
 
 
 def test_what_is_never_healthy_is_replaced_and_the_deployment_fails(ecs, project, balancer):
