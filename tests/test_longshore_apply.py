@@ -148,6 +148,9 @@ def test_a_gate_that_fails_after_rolls_back(ecs, project):
     said = project.apply(exits=1).stderr
     assert "gate `after: sh -c exit 4` failed" in said and "rolled back to" in said, said
     assert revision(settled(ecs, project.cluster, "web")) == 1
+    # To ECS it was successful; to us it is not what a rollback may choose.
+    done = project.longshore("rollback", "web", "--dry-run")
+    assert done.returncode == 1 and "remembers no other revision" in done.stderr, done.stderr
 
 
 def test_rollback_goes_to_what_last_ran_well(ecs, project):

@@ -1,6 +1,11 @@
 //! The way of one service to what its file says: run what comes before, change it, wait for its own deployment, run what
 //! comes after, and go back when something fails.
 
+mod ask;
+mod waiting;
+
+pub use self::ask::{Ask, Did, Way};
+
 use std::time::Duration;
 
 use longshore_model::Error;
@@ -8,11 +13,10 @@ use longshore_model::seen::Service;
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value};
 
-use super::gate::Gate;
 use super::outcome::{Ended, Failing, News, Outcome};
 use super::plan::{Change, Plan};
 use super::rollout::{Progress, Rollout};
-use super::{PASSED_TAG, create_input, revision_name};
+use super::{FAILED_TAG, PASSED_TAG, create_input, revision_name};
 use crate::run;
 
 /// For so long, a service that cannot be described is asked for again.
@@ -25,67 +29,6 @@ const LOOK_FOR_FAILING: Duration = Duration::from_secs(10);
 /// How many failing tasks are shown: a crash loop has one story.
 pub const SHOWN_FAILING: usize = 3;
 
-/// What to do next. Each is answered before the next is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ask {
-    /// Run a task of this revision, to its end.
-    Gate(Gate, String),
-    /// CreateService.
-    Create(Map<String, Value>),
-    /// UpdateService.
-    Update(Map<String, Value>),
-    /// TagResource and UntagResource.
-    Tag {
-        /// Of the service.
-        arn: String,
-        /// To be set.
-        set: Vec<Tag>,
-        /// To be taken off.
-        unset: Vec<String>,
-    },
-    /// DescribeServices, in a while.
-    Look,
-    /// The stopped tasks of this deployment that failed.
-    Failing {
-        /// Its id.
-        deployment: String,
-        /// ARNs of those that are known already.
-        known: Vec<String>,
-    },
-}
-
-/// What came back.
-#[derive(Debug)]
-pub enum Did {
-    /// Of [`Ask::Gate`]; an error when it could not even begin.
-    Gate(Result<Box<run::Outcome>, Error>),
-    /// Of [`Ask::Create`] and [`Ask::Update`].
-    Changed(Result<Service, Error>),
-    /// Of [`Ask::Tag`].
-    Tagged(Result<(), Error>),
-    /// Of [`Ask::Look`].
-    Looked(Result<Option<Service>, Error>),
-    /// Of [`Ask::Failing`]: what could be found out.
-    Failing(Vec<Failing>),
-}
-
-/// How a service is brought to what is wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Way {
-    /// Run before a new revision is deployed.
-    pub before: Vec<Gate>,
-    /// Run after it was.
-    pub after: Vec<Gate>,
-    /// Whether the deployment is not waited for.
-    pub no_wait: bool,
-    /// Whether a failed deployment is left as it is.
-    pub no_rollback: bool,
-    /// The deployment is waited for this long.
-    pub timeout: Option<Duration>,
-}
-
-mod waiting;
-
 #[derive(Debug, Clone)]
 enum State {
     /// A deleted service of the same name is on its way out.
@@ -96,6 +39,8 @@ enum State {
     Tagging(Option<Rollout>),
     Watching(Rollout),
     After(usize),
+    /// A gate after the deployment has failed, for this reason: its revision is marked, so that no rollback chooses it.
+    Marking(String),
     Passing,
     /// Before it goes back, long after the deployment: is that still the newest?
     Checking,
@@ -219,6 +164,11 @@ impl Apply {
             self.state = State::Over(outcome.clone());
             return;
         }
+        if let State::Marking(reason) = &self.state {
+            let next = Some(format!("`longshore rollback {}` goes back", self.name));
+            self.state = self.end(Ended::GateFailed, format!("{reason}; left {words}"), next);
+            return;
+        }
         let goes_on = if self.deployment.is_empty() { "" } else { "; its deployment goes on" };
         let explanation = self.with_reason(&format!("left {words}{goes_on}"));
         let next = Some("`longshore apply` again goes on from here".to_owned());
@@ -248,6 +198,12 @@ impl Apply {
             State::Passing => {
                 let value = Some(revision_name(&self.revision).to_owned());
                 let set = vec![Tag { key: PASSED_TAG.to_owned(), value }];
+                let unset = if self.has_failed() { vec![FAILED_TAG.to_owned()] } else { Vec::new() };
+                Some(Ask::Tag { arn: self.arn.clone(), set, unset })
+            }
+            State::Marking(_) => {
+                let value = Some(revision_name(&self.revision).to_owned());
+                let set = vec![Tag { key: FAILED_TAG.to_owned(), value }];
                 Some(Ask::Tag { arn: self.arn.clone(), set, unset: Vec::new() })
             }
             State::Watching(_) if self.wants_failing(now) => Some(self.ask_failing()),
@@ -275,6 +231,7 @@ impl Apply {
                 self.news.extend(end.err().map(|error| News::Warn(error.to_string())));
                 self.done()
             }
+            (State::Marking(reason), Did::Tagged(end)) => self.marked(reason, end),
             (State::Watching(rollout), Did::Failing(failing)) => {
                 self.learn(failing);
                 self.looked_for_failing = Some(now);
@@ -333,6 +290,12 @@ impl Apply {
         live.tag(PASSED_TAG) == Some(revision_name(&self.revision))
     }
 
+    /// Whether they have refused it before.
+    fn has_failed(&self) -> bool {
+        let mark = self.live.as_ref().and_then(|live| live.tag(FAILED_TAG));
+        mark == Some(revision_name(&self.revision))
+    }
+
     /// All that is wanted runs. Where only the count was changed, the gates have nothing new to look at.
     fn stable(&mut self) -> State {
         let is_same = |live: &&Service| live.primary().is_some_and(|primary| primary.id == self.deployment);
@@ -355,7 +318,13 @@ impl Apply {
         let Some(why) = failed_gate(&end) else { return self.next_after(gate + 1) };
         let name = self.way.after.get(gate).map(|gate| gate.name.clone()).unwrap_or_default();
         self.gate = end.ok().map(|outcome| *outcome);
-        match self.fail(Ended::GateFailed, format!("gate `{name}` failed: {why}")) {
+        State::Marking(format!("gate `{name}` failed: {why}"))
+    }
+
+    fn marked(&mut self, reason: String, end: Result<(), Error>) -> State {
+        // Without the mark a rollback may choose it; this one is what counts now.
+        self.news.extend(end.err().map(|error| News::Warn(error.to_string())));
+        match self.fail(Ended::GateFailed, reason) {
             State::GoingBack => State::Checking,
             other => other,
         }

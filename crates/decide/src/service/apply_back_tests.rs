@@ -62,7 +62,8 @@ fn a_deployment_that_ecs_rolled_back_is_no_success() {
 #[test]
 fn a_gate_after_that_fails_takes_back_what_is_still_ours() {
     let gate_failed = |rest: Vec<(&'static str, A)>| {
-        let mut story = vec![("look", A::Is(stable())), ("a1 t/web:2", A::Fails)];
+        let mut story =
+            vec![("look", A::Is(stable())), ("a1 t/web:2", A::Fails), (FAILED_MARK, A::Err(Kind::Denied))];
         story.extend(rest);
         after_update(story)
     };
@@ -87,6 +88,33 @@ fn a_gate_after_that_fails_takes_back_what_is_still_ours() {
     let stays = Way { no_rollback: true, ..way() };
     let story = gate_failed(vec![("failing ecs-svc/2", A::Failing(0))]);
     ends(begin(deploy(), Some(old()), stays), story, Ended::GateFailed, "gate `a1` failed: exit code 1");
+}
+
+#[test]
+fn a_revision_that_failed_its_gate_is_marked_until_it_passes() {
+    let mut apply = begin(deploy(), Some(old()), way());
+    goes(&mut apply, after_update(vec![("look", A::Is(stable())), ("a1 t/web:2", A::Fails)]));
+    let ask = apply.ask(Duration::ZERO).unwrap();
+    let Ask::Tag { set, unset, .. } = &ask else { panic!("{ask:?}") };
+    let mark = Tag { key: FAILED_TAG.into(), value: Some("web:2".into()) };
+    assert_eq!((&set[..], &unset[..]), (&[mark][..], &[][..]));
+    apply.interrupt("on Ctrl-C");
+    let outcome = apply.outcome().unwrap();
+    let words = "gate `a1` failed: exit code 1; left on Ctrl-C";
+    assert_eq!(
+        (outcome.result, outcome.explanation.as_str()),
+        (Ended::GateFailed, words),
+        "it is not hidden"
+    );
+    assert_eq!(outcome.next_step.as_deref(), Some("`longshore rollback web` goes back"));
+
+    let mut marked = stable();
+    marked.document.insert("tags".into(), json!([{"key": FAILED_TAG, "value": "web:2"}]));
+    let mut apply = begin(Change::None, Some(marked), way());
+    goes(&mut apply, vec![("a1 t/web:2", A::Passes)]);
+    let ask = apply.ask(Duration::ZERO).unwrap();
+    let Ask::Tag { set, unset, .. } = &ask else { panic!("{ask:?}") };
+    assert_eq!((set[0].key.as_str(), &unset[..]), (PASSED_TAG, &[FAILED_TAG.to_owned()][..]));
 }
 
 #[test]

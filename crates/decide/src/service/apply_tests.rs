@@ -6,6 +6,7 @@ use longshore_model::error::Kind;
 use serde_json::json;
 
 use super::*;
+use crate::service::gate::Gate;
 
 #[path = "apply_back_tests.rs"]
 mod back;
@@ -174,6 +175,7 @@ const BEFORE: [(&str, A); 2] = [("b1 t/web:2", A::Passes), ("b2 t/web:2", A::Pas
 const UPDATE: &str = "update \"t/web:2\"";
 const BACK: &str = "update \"t/web:1\"";
 const MARK: &str = "tag arn:web longshore:passed";
+const FAILED_MARK: &str = "tag arn:web longshore:failed";
 
 /// The gates before have passed, and the service was updated; then this.
 fn after_update(rest: Vec<(&'static str, A)>) -> Vec<(&'static str, A)> {

@@ -44,6 +44,9 @@ pub const PROJECT_TAG: &str = "longshore:project";
 /// The tag that says which revision has passed the gates after its deployment.
 pub const PASSED_TAG: &str = "longshore:passed";
 
+/// The tag that says which revision has failed a gate after its deployment: to ECS it was successful.
+pub const FAILED_TAG: &str = "longshore:failed";
+
 /// `family:revision` of a task definition's ARN, or the name as it is.
 #[must_use]
 pub fn revision_name(arn: &str) -> &str {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use longshore_model::seen::{PastDeployment, Service};
 
+use super::{FAILED_TAG, revision_name};
+
 /// The service revisions of deployments that did well, the newest first: what a rollback may go to.
 #[must_use]
 pub fn successful(past: &[PastDeployment]) -> Vec<String> {
@@ -18,7 +20,7 @@ pub fn successful(past: &[PastDeployment]) -> Vec<String> {
     arns
 }
 
-/// The task definition that last ran successfully before what the service is on now. `candidates` are of
+/// The task definition that last ran successfully before what the service is on now, and failed no gate. `candidates` are of
 /// [`successful`]; `definitions` has the task definition of each.
 #[must_use]
 pub fn previous(
@@ -27,7 +29,9 @@ pub fn previous(
     definitions: &BTreeMap<String, String>,
 ) -> Option<String> {
     let now = service.primary().map_or(&service.task_definition, |primary| &primary.task_definition);
-    candidates.iter().filter_map(|arn| definitions.get(arn)).find(|definition| *definition != now).cloned()
+    let failed = service.tag(FAILED_TAG);
+    let is_good = |definition: &&String| *definition != now && Some(revision_name(definition)) != failed;
+    candidates.iter().filter_map(|arn| definitions.get(arn)).find(is_good).cloned()
 }
 
 #[cfg(test)]
@@ -77,5 +81,13 @@ mod tests {
             "web:5 never ran"
         );
         assert_eq!(previous(&on("web:4"), &candidates[2..], &definitions), None);
+        let mut marked = on("web:10");
+        let tags = serde_json::json!([{"key": FAILED_TAG, "value": "web:9"}]);
+        marked.document.insert("tags".to_owned(), tags);
+        assert_eq!(
+            previous(&marked, &candidates, &definitions).as_deref(),
+            Some("web:4"),
+            "web:9 failed its gate"
+        );
     }
 }

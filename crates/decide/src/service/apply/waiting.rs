@@ -61,9 +61,7 @@ impl Apply {
             Ok(service) => service,
             Err(error) => return self.troubled(State::Watching(rollout), &error, now),
         };
-        if let Some(service) = &service {
-            self.news.extend(rollout.events(service).into_iter().map(News::Event));
-        }
+        self.hear(&mut rollout, service.as_ref());
         let stage = rollout.look(service.as_ref(), now);
         let crashed = self.failing.iter().filter(|failing| failing.started).count();
         match stage {
@@ -145,9 +143,7 @@ impl Apply {
             Ok(service) => service,
             Err(error) => return self.troubled(State::WatchingBack(rollout), &error, now),
         };
-        if let Some(service) = &service {
-            self.news.extend(rollout.events(service).into_iter().map(News::Event));
-        }
+        self.hear(&mut rollout, service.as_ref());
         let to = self
             .live
             .as_ref()
@@ -165,6 +161,12 @@ impl Apply {
             _ => (Ended::DeploymentFailed, format!("the way back to {to} is not over")),
         };
         self.end_with_failing(end, self.with_reason(&what), None)
+    }
+
+    /// What ECS has said of the service meanwhile.
+    fn hear(&mut self, rollout: &mut Rollout, service: Option<&Service>) {
+        let events = service.map(|service| rollout.events(service)).unwrap_or_default();
+        self.news.extend(events.into_iter().map(News::Event));
     }
 
     /// ECS could not be asked.
