@@ -10,6 +10,12 @@ pub(crate) const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("longshore-aws", &["longshore-model", "longshore-world"]),
     ("longshore-proxy", &["longshore-model"]),
     ("longshore-engine", &["longshore-model", "longshore-ecs", "longshore-proxy"]),
+    ("longshore-store", &["longshore-model", "longshore-world"]),
+    ("longshore-outbound", &["longshore-model", "longshore-decide", "longshore-world"]),
+    (
+        "longshore-server",
+        &["longshore-model", "longshore-decide", "longshore-world", "longshore-control", "longshore-store"],
+    ),
     (
         "longshore",
         &[
@@ -20,11 +26,22 @@ pub(crate) const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "longshore-control",
             "longshore-aws",
             "longshore-engine",
+            "longshore-proxy",
+            "longshore-store",
+            "longshore-outbound",
+            "longshore-server",
         ],
     ),
     (
         "longshore-sim",
-        &["longshore-model", "longshore-decide", "longshore-ecs", "longshore-world", "longshore-control"],
+        &[
+            "longshore-model",
+            "longshore-decide",
+            "longshore-ecs",
+            "longshore-world",
+            "longshore-control",
+            "longshore-store",
+        ],
     ),
     ("xtask", &[]),
 ];

@@ -1,9 +1,11 @@
 //! The loops: they ask the world, hand what they saw to `decide`, and do what it says.
 
+pub mod book;
 pub mod custom_resource;
 mod pace;
 mod patience;
 mod poller;
+pub mod preview;
 mod revisions;
 pub mod run;
 pub mod service;

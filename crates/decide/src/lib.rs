@@ -2,6 +2,7 @@
 //! no clock, no randomness: `now` is an argument.
 
 pub mod custom_resource;
+pub mod preview;
 pub mod run;
 pub mod service;
 pub mod task_definition;

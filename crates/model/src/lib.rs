@@ -12,6 +12,7 @@ pub mod image;
 pub mod instance;
 pub mod network;
 pub mod placement;
+pub mod preview;
 pub mod seen;
 pub mod service;
 pub mod tag;

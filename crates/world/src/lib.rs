@@ -1,10 +1,17 @@
 //! What we ask of the world: narrow traits with only the calls that we make. The implementation on AWS is the crate
 //! `aws`, the one for simulations is `sim`; `control` knows only these.
 
+mod outside;
 mod services;
+mod store;
 mod surroundings;
 
+pub use self::outside::{
+    Balancers, GitHub, HookCall, Hooks, Listener, LoadBalancer, Message, Notifier, Queue, Routes, Rule,
+    Share, Site, SiteService, SiteTarget, TargetGroup,
+};
 pub use self::services::Services;
+pub use self::store::{Expect, Row, Scan, Store, Write, Written};
 pub use self::surroundings::Surroundings;
 
 use async_trait::async_trait;

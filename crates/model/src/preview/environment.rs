@@ -1,0 +1,247 @@
+//! What is kept of an environment. AWS says what runs; this says what is wanted, and what was begun.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Names, Subject};
+use crate::Timestamp;
+
+/// A record, written under its generation: a writer that has not read the newest one is refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// What it is called.
+    pub names: Names,
+    /// `OWNER/NAME`.
+    pub repository: String,
+    /// Its branch or pull request.
+    pub subject: Subject,
+    /// Which life this is: one more each time that it is made anew after it was removed. Part of every token.
+    pub life: u32,
+    /// What is wanted.
+    pub wish: Wish,
+    /// What has happened.
+    pub progress: Progress,
+    /// In a word, for people; `decide` sets it.
+    pub state: State,
+    /// Why nothing more happens now, in sentences; `decide` sets it.
+    pub waiting: Vec<String>,
+}
+
+/// What GitHub and people want. The repository's reconciler and commands write it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    /// Whether it should be there.
+    pub presence: Presence,
+    /// What it should run.
+    pub revision: Revision,
+    /// Does not end by itself.
+    pub pinned: bool,
+    /// Does not end before this moment.
+    pub keep_until: Option<Timestamp>,
+    /// Asleep or awake.
+    pub sleep: Sleep,
+    /// Grows when somebody asks for the same revision once more, so that a failed deploy is tried again.
+    pub attempt: u32,
+}
+
+/// Whether an environment should be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It should.
+    Up {
+        /// `github`, or who asked: then the end of the branch does not end it, but its TTL does.
+        by: String,
+    },
+    /// It should be removed, completely.
+    Down(Removal),
+}
+
+/// Why an environment is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// In words, such as `branch deleted`.
+    pub why: String,
+    /// `github`, `ttl`, or who asked.
+    pub by: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What an environment runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Revision {
+    /// The commit.
+    pub sha: String,
+    /// The branch: of a pull request its head.
+    pub branch: String,
+    /// The pull request's number.
+    pub pull_request: Option<u64>,
+}
+
+/// Asleep (no tasks) or awake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sleep {
+    /// Awake until it is idle for long enough; the next request wakes it.
+    #[default]
+    Auto,
+    /// Asleep from now on; a request or a person wakes it.
+    Asleep,
+}
+
+/// What has happened. Only the environment's own reconciler writes it, but for `last_request_at`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// When this life began.
+    pub created_at: Timestamp,
+    /// When the wished revision, count or presence last changed: readiness is bounded from here.
+    pub changed_at: Timestamp,
+    /// The last HTTP request of a client.
+    pub last_request_at: Option<Timestamp>,
+    /// What is being rolled out, until it is healthy or has failed.
+    pub deploying: Option<Deployed>,
+    /// What was healthy last, behind its URL.
+    pub deployed: Option<Deployed>,
+    /// Why the wished revision does not run. Goes with the next revision or attempt.
+    pub failure: Option<Failure>,
+    /// What it has in AWS, as far as it cannot be told from its names.
+    pub resources: Resources,
+    /// Hooks that have begun in this life, by their key (`MOMENT/SHA/NAME`).
+    pub hooks: BTreeMap<String, HookRun>,
+    /// What was begun and whose outcome is not known: a call that may or may not have reached AWS.
+    pub intents: Vec<Intent>,
+    /// So many actions were begun in this life: the ordinal in their tokens.
+    pub actions: u32,
+    /// Calls that failed in a row, and when the next is due.
+    pub errors: u32,
+    /// Not before this moment is anything tried again after an error.
+    pub retry_at: Option<Timestamp>,
+    /// When its tasks went to sleep.
+    pub asleep_since: Option<Timestamp>,
+    /// The expiry that people were warned of.
+    pub warned_of: Option<Timestamp>,
+    /// What was announced last, so that nothing is said twice.
+    pub announced: Option<String>,
+}
+
+/// A revision in AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Deployed {
+    /// What it runs.
+    pub revision: Revision,
+    /// The wish's attempt.
+    pub attempt: u32,
+    /// The task definition ARN of each service, in the policy's order.
+    pub task_definitions: Vec<String>,
+    /// The policy's services, image and size at that moment, as a hash: a changed policy is a new deploy.
+    pub shape: String,
+    /// When it began (`deploying`) or was healthy (`deployed`).
+    pub at: Timestamp,
+}
+
+/// Why a revision does not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Of this revision.
+    pub revision: Revision,
+    /// And of this attempt.
+    pub attempt: u32,
+    /// What, why, and what to do next.
+    pub why: String,
+    /// The last lines of the task that failed.
+    pub log_tail: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What an environment has in AWS that its names do not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Resources {
+    /// ARNs of target groups, by service name of the policy.
+    pub target_groups: BTreeMap<String, String>,
+    /// The ARN of its own listener.
+    pub listener: Option<String>,
+    /// The ARNs of its rules.
+    pub rules: Vec<String>,
+    /// The listener's port.
+    pub port: Option<u16>,
+    /// The DNS name of the load balancer.
+    pub dns_name: Option<String>,
+    /// Families whose revisions are ours to deregister.
+    pub families: Vec<String>,
+}
+
+/// A hook of this life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRun {
+    /// How far it is.
+    pub state: HookState,
+    /// How often it was begun.
+    pub attempts: u32,
+    /// When it began or ended.
+    pub at: Timestamp,
+}
+
+/// How far a hook is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookState {
+    /// It was begun, or is about to be: after a crash it is begun again, with the same id.
+    Running,
+    /// It did well.
+    Done,
+    /// It did not.
+    Failed(String),
+}
+
+/// An action whose outcome is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Its place in this life.
+    pub ordinal: u32,
+    /// In words, such as `create service web-x`.
+    pub what: String,
+    /// When it began.
+    pub at: Timestamp,
+}
+
+/// Where an environment is in its life, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It waits for room, or for the name of one that drains.
+    Queued,
+    /// Its first revision is on the way.
+    Creating,
+    /// It answers behind its URL.
+    Ready,
+    /// A new revision is on the way; the old one answers.
+    Updating,
+    /// It has no tasks; a request wakes it.
+    Asleep,
+    /// Its tasks are coming back.
+    Waking,
+    /// The wished revision does not run.
+    Failed,
+    /// It is being removed.
+    Removing,
+}
+
+impl State {
+    /// As people read it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Creating => "creating",
+            Self::Ready => "ready",
+            Self::Updating => "updating",
+            Self::Asleep => "asleep",
+            Self::Waking => "waking",
+            Self::Failed => "failed",
+            Self::Removing => "removing",
+        }
+    }
+}
