@@ -8,6 +8,7 @@
 mod logs;
 mod plan;
 mod seen;
+pub mod stage;
 mod state;
 mod trouble;
 mod truth;

@@ -75,7 +75,11 @@ pub(crate) fn task(task: &EcsTask) -> Task {
                 ..Container::default()
             })
             .collect(),
-        ..Task::default()
+        private_ip: task
+            .containers
+            .iter()
+            .flat_map(|container| &container.network_interfaces)
+            .find_map(|interface| interface.private_ipv4_address.clone()),
     }
 }
 

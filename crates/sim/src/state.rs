@@ -9,7 +9,7 @@ use longshore_ecs::{Answer, Caller, Cloud, ContainerRef, Effect, Event, Report, 
 use longshore_model::Timestamp;
 use longshore_model::arn::{Scope, last_part};
 use longshore_model::seen::{LogLine, Task};
-use longshore_model::task::StopCode;
+use longshore_model::task::{LastStatus, StopCode};
 use serde_json::{Value, json};
 
 use crate::logs::{Name, Streams};
@@ -128,6 +128,13 @@ impl State {
         answer.unwrap_or_else(|| Err(Fault::client("The call had no answer.")))
     }
 
+    /// Whether a task is RUNNING, by its ARN.
+    pub(crate) fn runs(&self, arn: &str) -> bool {
+        let record = self.tasks.get(last_part(arn));
+        let view = record.and_then(|record| record.history.last()).map(|(_, view)| view);
+        view.is_some_and(|view| view.last_status == LastStatus::Running)
+    }
+
     /// A task as it was seen at a moment; `None` before it was made.
     pub(crate) fn task_at(&self, id: &str, at: Timestamp) -> Option<Task> {
         let record = self.tasks.get(last_part(id))?;
@@ -199,7 +206,10 @@ impl State {
             End::CannotPrepare(reason) => Some(Report::PrepareFailed { reason }),
             _ => None,
         });
-        let report = failed.unwrap_or(Report::Prepared { ip: None, digests: Vec::new() });
+        // Whoever has an interface of its own has an address that no other has.
+        let number = self.tasks.get(&id).map_or(0, |record| record.number);
+        let ip = (!view.attachments.is_empty()).then(|| address_of(number));
+        let report = failed.unwrap_or(Report::Prepared { ip, digests: Vec::new() });
         self.enter(now, wait, Happening::Report(Event::Task(id, report)));
     }
 
@@ -304,6 +314,11 @@ impl State {
         }
         self.tell(Event::Container(of.clone(), Report::Exited { exit_code, reason: None }), now);
     }
+}
+
+/// The address of the so many-th task.
+fn address_of(number: usize) -> String {
+    format!("10.{}.{}.{}", number / 65536 % 256, number / 256 % 256, number % 256)
 }
 
 fn runtime_id(of: &ContainerRef) -> String {

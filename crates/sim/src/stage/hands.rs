@@ -1,0 +1,154 @@
+//! The hands of one process in the world: what it calls, and where it may be cut off.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
+
+use longshore_model::{Error, Kind};
+use serde_json::Value;
+
+use super::{Inner, Stage};
+
+/// What all calls of a process pass, before their effect and after it.
+#[derive(Debug)]
+pub struct Wire {
+    /// So many passages are left until it is cut; none are when it is below zero.
+    left: AtomicI64,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self { left: AtomicI64::new(i64::MAX) }
+    }
+}
+
+impl Wire {
+    /// Cuts it after so many more passages.
+    pub fn cut_after(&self, passages: u32) {
+        self.left.store(i64::from(passages), Ordering::SeqCst);
+    }
+
+    /// It is whole again: who polls goes on.
+    pub fn mend(&self) {
+        self.left.store(i64::MAX, Ordering::SeqCst);
+    }
+
+    /// Whether somebody was stopped by it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.left.load(Ordering::SeqCst) < 0
+    }
+
+    pub(crate) async fn pass(&self) {
+        let mut counted = false;
+        poll_fn(|_| {
+            if !counted {
+                counted = true;
+                self.left.fetch_sub(1, Ordering::SeqCst);
+            }
+            if self.is_cut() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+}
+
+/// The hands of one process.
+#[derive(Debug, Clone)]
+pub struct Hands {
+    pub(crate) stage: Arc<Stage>,
+    pub(crate) wire: Arc<Wire>,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Well,
+    LostRequest,
+    LostReply,
+    Throttled,
+}
+
+impl Hands {
+    /// Of a process that was just started.
+    #[must_use]
+    pub fn new(stage: Arc<Stage>) -> Self {
+        Self { stage, wire: Arc::default() }
+    }
+
+    /// The wire that its calls pass.
+    #[must_use]
+    pub fn wire(&self) -> &Arc<Wire> {
+        &self.wire
+    }
+
+    /// A call that changes something.
+    pub(crate) async fn act<T>(
+        &self,
+        operation: &'static str,
+        what: &str,
+        act: impl FnOnce(&mut Inner) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.wire.pass().await;
+        let (answer, fate) = {
+            let inner = &mut *self.stage.lock();
+            let fate = draw(inner, operation);
+            let answer = match fate {
+                Fate::LostRequest => Err(lost(what)),
+                Fate::Throttled => Err(throttled(what)),
+                Fate::Well | Fate::LostReply => act(inner),
+            };
+            (answer, fate)
+        };
+        self.wire.pass().await;
+        if fate == Fate::LostReply { Err(lost(what)) } else { answer }
+    }
+
+    /// A call that only looks, and may see what it saw before.
+    pub(crate) async fn look(
+        &self,
+        operation: &'static str,
+        what: &str,
+        question: &Value,
+        look: impl FnOnce(&mut Inner) -> Result<Value, Error>,
+    ) -> Result<Value, Error> {
+        let key = format!("{operation} {question}");
+        self.act(operation, what, |inner| {
+            let chance = inner.chances.stale;
+            if inner.happens(chance)
+                && let Some(earlier) = inner.answered.get(&key)
+            {
+                return Ok(earlier.clone());
+            }
+            let answer = look(inner)?;
+            if chance > 0 {
+                inner.answered.insert(key, answer.clone());
+            }
+            Ok(answer)
+        })
+        .await
+    }
+}
+
+fn draw(inner: &mut Inner, operation: &'static str) -> Fate {
+    *inner.calls.entry(operation).or_default() += 1;
+    let chances = inner.chances;
+    if inner.happens(chances.lost_requests) {
+        Fate::LostRequest
+    } else if inner.happens(chances.lost_replies) {
+        Fate::LostReply
+    } else if inner.happens(chances.throttled) {
+        Fate::Throttled
+    } else {
+        Fate::Well
+    }
+}
+
+fn lost(what: &str) -> Error {
+    Error::new(Kind::Unavailable, format!("cannot {what}: the service does not answer"))
+}
+
+fn throttled(what: &str) -> Error {
+    Error::new(Kind::Throttled, format!("cannot {what}: ThrottlingException: Rate exceeded"))
+        .with_code("ThrottlingException")
+}
