@@ -67,6 +67,10 @@ pub struct Removal {
     pub by: String,
     /// Since when.
     pub since: Timestamp,
+    /// Who wants it back meanwhile (`github`, or a person): it is made anew, as another life, once nothing of this one
+    /// is left. The wish's revision is then the next life's.
+    #[serde(default)]
+    pub again: Option<String>,
 }
 
 /// What an environment runs.
