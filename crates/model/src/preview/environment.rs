@@ -134,6 +134,9 @@ pub struct Progress {
     /// The shape of what has failed: a changed policy is tried, too.
     #[serde(default)]
     pub failed_shape: Option<String>,
+    /// The failure was not told yet.
+    #[serde(default)]
+    pub untold: bool,
     /// All that it has was seen to be as it should be. Until something is due or its tasks change, nothing else is looked
     /// at.
     #[serde(default)]
