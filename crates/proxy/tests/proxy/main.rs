@@ -3,6 +3,7 @@
 
 mod basics;
 mod corpus;
+mod doorkeeper;
 mod failures;
 mod health;
 mod life;
