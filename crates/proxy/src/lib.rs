@@ -29,6 +29,7 @@ mod request;
 mod retry;
 mod rewrite;
 mod routes;
+pub mod sites;
 mod state;
 mod table;
 mod tls;

@@ -12,7 +12,7 @@ use crate::streams::{UPGRADE, upgrading};
 use crate::support::{Raw, Upstream, echo, forward, group, listener, proxy, soon, table, until};
 
 /// A target that answers only once it is told to.
-async fn gated() -> (Upstream, Arc<Notify>) {
+pub(crate) async fn gated() -> (Upstream, Arc<Notify>) {
     let gate = Arc::new(Notify::new());
     let open = gate.clone();
     let target = Upstream::start(move |mut raw: Raw| {
