@@ -8,7 +8,7 @@ pub(crate) const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("longshore-world", &["longshore-model"]),
     ("longshore-control", &["longshore-model", "longshore-decide", "longshore-world"]),
     ("longshore-aws", &["longshore-model", "longshore-world"]),
-    ("longshore-proxy", &["longshore-model"]),
+    ("longshore-proxy", &["longshore-model", "longshore-world"]),
     ("longshore-engine", &["longshore-model", "longshore-ecs", "longshore-proxy"]),
     ("longshore-store", &["longshore-model", "longshore-world"]),
     ("longshore-outbound", &["longshore-model", "longshore-decide", "longshore-world"]),

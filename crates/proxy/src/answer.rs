@@ -25,10 +25,9 @@ impl Answer {
         Self { status, location: None, content_type, body: body.into() }
     }
 
-    /// As it goes out. `to_head`: the request was a HEAD, which is told the length of what it does not get.
-    pub(crate) fn response(self, to_head: bool) -> Response<Bytes> {
-        let bodiless = matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let mut response = Response::new(if to_head || bodiless { Bytes::new() } else { self.body.clone() });
+    /// With its head.
+    pub(crate) fn response(self) -> Response<Bytes> {
+        let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         let words = reason(self.status);
         if Some(words) != self.status.canonical_reason() {
@@ -41,11 +40,20 @@ impl Answer {
         if let Some(content_type) = self.content_type {
             headers.insert(CONTENT_TYPE, content_type);
         }
-        if to_head && !bodiless {
-            headers.insert(CONTENT_LENGTH, self.body.len().into());
-        }
         response
     }
+}
+
+/// An answer as it goes out. `to_head`: the request was a HEAD, which is told the length of what it does not get.
+pub(crate) fn fit(mut response: Response<Bytes>, to_head: bool) -> Response<Bytes> {
+    let bodiless = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if to_head || bodiless {
+        let body = std::mem::take(response.body_mut());
+        if !bodiless {
+            response.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+        }
+    }
+    response
 }
 
 /// The words beside a status: those of Application Load Balancers where they are not the usual ones.
@@ -67,11 +75,11 @@ mod tests {
     #[test]
     fn pages_are_small_and_whole() {
         let answer = Answer::page(StatusCode::SERVICE_UNAVAILABLE);
-        let response = answer.clone().response(false);
+        let response = fit(answer.clone().response(), false);
         assert_eq!(response.headers()["content-type"], "text/html");
         let page = String::from_utf8(response.body().to_vec()).unwrap();
         assert!(page.contains("<title>503 Service Temporarily Unavailable</title>"));
-        let to_head = answer.response(true);
+        let to_head = fit(answer.response(), true);
         assert_eq!(to_head.headers()["content-length"], page.len().to_string());
         assert!(to_head.body().is_empty());
     }

@@ -1,6 +1,6 @@
 //! Bodies on their way, as hyper reads and writes them; here they are only watched.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::doorkeeper::Guard;
 use crate::flight::Flight;
 use crate::life::Open;
 use crate::pace::poll_until;
@@ -29,6 +30,8 @@ pub(crate) struct Sending {
     /// What came was no body.
     pub(crate) failed: Cell<bool>,
     pub(crate) done: Cell<bool>,
+    /// Told of what comes.
+    pub(crate) guard: OnceCell<Guard>,
 }
 
 /// A request's body. One that is empty needs nothing at all, and can be made again.
@@ -39,7 +42,8 @@ impl Upload {
     pub(crate) fn new(body: Incoming) -> Self {
         let sending = || {
             let (last, waits) = (Cell::new(Instant::now()), Cell::new(false));
-            Rc::new(Sending { last, waits, failed: Cell::new(false), done: Cell::new(false) })
+            let (failed, done) = (Cell::new(false), Cell::new(false));
+            Rc::new(Sending { last, waits, failed, done, guard: OnceCell::new() })
         };
         Self((!body.is_end_stream()).then(|| (body, sending())))
     }
@@ -63,6 +67,9 @@ impl Body for Upload {
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 sending.last.set(Instant::now());
+                if let Some(Guard(guard)) = sending.guard.get() {
+                    guard.moved();
+                }
                 // Nothing comes after trailers.
                 sending.done.set(body.is_end_stream() || frame.is_trailers());
             }
@@ -108,7 +115,7 @@ pub(crate) struct Passing {
     pub(crate) wait: Option<(Instant, Pin<Box<Sleep>>)>,
     /// The connection, if it may be used again.
     pub(crate) lease: Option<Lease>,
-    pub(crate) _flight: Flight,
+    pub(crate) flight: Flight,
 }
 
 impl Passing {
@@ -174,6 +181,7 @@ impl Body for Download {
             Content::Passing(passing) => {
                 let polled = passing.poll_frame(context);
                 if polled.is_ready() {
+                    passing.flight.moved();
                     self.open.0.has_moved();
                 }
                 polled

@@ -7,15 +7,18 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version};
 use tokio::time::{Instant, sleep_until};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, fit};
 use crate::body::{Download, Passing, Sending, Upload};
+use crate::doorkeeper::Guard;
 use crate::flight::Flight;
+use crate::hold::{self, Entry};
 use crate::life::Open;
 use crate::pace::poll_until;
 use crate::pool::Lease;
@@ -44,26 +47,36 @@ pub(crate) async fn answer(
         return Ok(own.refuse(&visit, open, status));
     }
     let view = visit.worker.view();
-    let decided = visit.door.number();
-    let decided = decided.and_then(|number| view.decide(number, &request::Request::of(&head), &visit.origin));
-    Ok(match decided {
-        Some(Decision::Forward(choice)) => {
-            let upgrade = on_upgrade.zip(request::upgrade(&head)).filter(|_| upload.sending().is_none());
-            let (on_upgrade, protocol) = upgrade.unzip();
-            let again = upload.sending().is_none() && is_idempotent(&head.method);
-            rewrite::request(&mut head, protocol, &visit.origin);
-            let order = Order { visit, view, choice, own, again, upgrade: on_upgrade };
-            order.forward(open, Request::from_parts(head, upload)).await
-        }
-        Some(Decision::Answer(answer)) => {
+    let entry = match visit.decide(&view, &head) {
+        Some(Decision::Forward(choice)) => Entry::In { view, choice, guard: None, counted: false },
+        Some(Decision::Guarded(choice, guard)) => hold::enter(&visit, &head, view, choice, guard).await,
+        Some(Decision::Answer(answer)) => Entry::Out(answer.response()),
+        // The listener has been removed.
+        None => return Ok(own.refuse(&visit, open, StatusCode::SERVICE_UNAVAILABLE)),
+    };
+    let (view, choice, guard, counted) = match entry {
+        Entry::In { view, choice, guard, counted } => (view, choice, guard, counted),
+        Entry::Out(response) => {
             if upload.sending().is_some() {
                 visit.life.linger();
             }
-            own.answer(&visit, open, answer)
+            return Ok(own.answer(&visit, open, response));
         }
-        // The listener has been removed.
-        None => own.refuse(&visit, open, StatusCode::SERVICE_UNAVAILABLE),
-    })
+    };
+    let upgrade = on_upgrade.zip(request::upgrade(&head)).filter(|_| upload.sending().is_none());
+    let (on_upgrade, protocol) = upgrade.unzip();
+    let again = upload.sending().is_none() && is_idempotent(&head.method);
+    rewrite::request(&mut head, protocol, &visit.origin);
+    if let Some(guard) = &guard {
+        guard.0.to_target(&mut head.headers);
+    }
+    let told = guard.clone().filter(|_| counted);
+    let order = Order { visit, view, choice, own, again, upgrade: on_upgrade, told };
+    let mut response = order.forward(open, Request::from_parts(head, upload)).await;
+    if let Some(guard) = &guard {
+        guard.0.to_client(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// What matters for answers of our own.
@@ -74,8 +87,8 @@ struct Own {
 }
 
 impl Own {
-    fn answer(self, visit: &Visit, open: Open, answer: Answer) -> Response<Download> {
-        let mut response = answer.response(self.to_head).map(|body| Download::own(open, body));
+    fn answer(self, visit: &Visit, open: Open, answer: Response<Bytes>) -> Response<Download> {
+        let mut response = fit(answer, self.to_head).map(|body| Download::own(open, body));
         if visit.door.is_closing() {
             self.close(visit, &mut response);
         }
@@ -84,7 +97,7 @@ impl Own {
 
     /// A page for a status, and the end of the connection.
     fn refuse(self, visit: &Visit, open: Open, status: StatusCode) -> Response<Download> {
-        let mut response = self.answer(visit, open, Answer::page(status));
+        let mut response = self.answer(visit, open, Answer::page(status).response());
         self.close(visit, &mut response);
         response
     }
@@ -108,6 +121,8 @@ struct Order {
     /// It is idempotent and has no body.
     again: bool,
     upgrade: Option<OnUpgrade>,
+    /// Told of what moves.
+    told: Option<Guard>,
 }
 
 /// The tries so far.
@@ -123,6 +138,9 @@ impl Order {
     /// Finds a target that answers, and passes the answer on.
     async fn forward(self, open: Open, mut request: Outgoing) -> Response<Download> {
         let (mut tries, sending) = (Tries::default(), request.body().sending());
+        if let (Some(sending), Some(guard)) = (&sending, &self.told) {
+            sending.guard.get_or_init(|| guard.clone());
+        }
         loop {
             let Some(flight) = self.choose(&tries) else {
                 let status = tries.status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
@@ -168,7 +186,7 @@ impl Order {
             view.group(&self.view.groups[self.choice.group].id)?
         };
         let target = view.groups[group].pick(&tries.tried, self.choice.cookie)?;
-        Some(Flight::begin(view, group, target, self.visit.worker.index))
+        Some(Flight::begin(view, group, target, self.visit.worker.index, self.told.clone()))
     }
 
     /// No target answers.
@@ -176,7 +194,7 @@ impl Order {
         if sending.is_some_and(is_left) {
             self.own.refuse(&self.visit, open, status)
         } else {
-            self.own.answer(&self.visit, open, Answer::page(status))
+            self.own.answer(&self.visit, open, Answer::page(status).response())
         }
     }
 
@@ -241,11 +259,11 @@ impl Order {
             };
             let target = hyper::upgrade::on(&mut response);
             let _open = Open::new(&visit.life);
-            visit.tunnel.replace(Some(Tunnel { client, target, _open, _lease: lease, _flight: flight }));
+            visit.tunnel.replace(Some(Tunnel { client, target, _open, _lease: lease, flight }));
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
-            return response.map(|_| Download::own(open, bytes::Bytes::new()));
+            return response.map(|_| Download::own(open, Bytes::new()));
         }
         if visit.door.is_closing() || sending.as_deref().is_some_and(is_left) {
             own.close(visit, &mut response);
@@ -254,9 +272,8 @@ impl Order {
         let lease = (response.version() != Version::HTTP_10).then_some(lease);
         *response.version_mut() = Version::HTTP_11;
         let limit = visit.door.idle_timeout();
-        response.map(|body| {
-            Download::passing(open, Passing { body, sending, limit, wait: None, lease, _flight: flight })
-        })
+        response
+            .map(|body| Download::passing(open, Passing { body, sending, limit, wait: None, lease, flight }))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use hyper::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
+use crate::doorkeeper::Guard;
 use crate::pool::Place;
 use crate::routes::{GroupRoutes, TargetRoute};
 use crate::state::TargetState;
@@ -18,11 +19,19 @@ pub(crate) struct Flight {
     group: usize,
     target: usize,
     worker: usize,
+    /// Told of what moves.
+    guard: Option<Guard>,
 }
 
 impl Flight {
-    pub(crate) fn begin(view: View, group: usize, target: usize, worker: usize) -> Self {
-        let flight = Self { view, group, target, worker };
+    pub(crate) fn begin(
+        view: View,
+        group: usize,
+        target: usize,
+        worker: usize,
+        guard: Option<Guard>,
+    ) -> Self {
+        let flight = Self { view, group, target, worker, guard };
         flight.state().begin(worker);
         flight
     }
@@ -45,6 +54,13 @@ impl Flight {
 
     pub(crate) fn place(&self) -> Place {
         Place { address: self.target().address, protocol: self.group().protocol }
+    }
+
+    /// Something of the answer has moved.
+    pub(crate) fn moved(&self) {
+        if let Some(Guard(guard)) = &self.guard {
+            guard.moved();
+        }
     }
 
     /// Keeps the client with this target, and with the group that was chosen for it.

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use count::{Count, Thresholds};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::tls::{self, ClientConfig};
 
@@ -30,6 +30,8 @@ pub struct Check {
     pub probe: Probe,
     /// From the start of a check to the start of the next.
     pub interval: Duration,
+    /// The same, until the target has been healthy once: shorter, when somebody waits for that.
+    pub first_interval: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
     /// How many checks in a row decide.
@@ -195,8 +197,8 @@ async fn ask_again_and_again(
     let mut count = Count::default();
     loop {
         let check = checks.borrow_and_update().clone();
-        let mut ticks = interval(check.interval.max(Duration::from_millis(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_new = !count.has_been_healthy();
+        let mut ticks = ticks(if is_new { check.first_interval } else { check.interval }, Instant::now());
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
@@ -214,8 +216,18 @@ async fn ask_again_and_again(
                     return;
                 }
             }
+            if is_new && count.has_been_healthy() {
+                is_new = false;
+                ticks = self::ticks(check.interval, Instant::now() + check.interval);
+            }
         }
     }
+}
+
+fn ticks(every: Duration, first: Instant) -> Interval {
+    let mut ticks = interval_at(first, every.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl Life {
         }
     }
 
-    fn touch(&self) {
+    pub(crate) fn touch(&self) {
         self.last.store(self.now(), Relaxed);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub type Bound = BTreeMap<String, io::Result<SocketAddr>>;
 #[derive(Debug)]
 pub struct Proxy {
     workers: Vec<mpsc::UnboundedSender<Command>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
     state: Arc<State>,
     current: Mutex<Current>,
 }
@@ -51,7 +51,7 @@ impl Proxy {
             workers.push(sender);
         }
         let state = Arc::new(State::new(count));
-        Ok(Self { workers, threads, state, current: Mutex::default() })
+        Ok(Self { workers, threads: threads.into(), state, current: Mutex::default() })
     }
 
     /// Gives all workers a new table. When this returns, every one of them uses it: no request that comes afterwards
@@ -113,12 +113,12 @@ impl Proxy {
 
     /// Ends the proxy: it takes no new connections, closes each connection after its next answer, and when this much
     /// time has passed, all of them.
-    pub async fn shutdown(mut self, patience: Duration) {
+    pub async fn shutdown(&self, patience: Duration) {
         for worker in &self.workers {
             // A worker that has ended needs no telling.
             drop(worker.send(Command::Shutdown { patience }));
         }
-        let threads = std::mem::take(&mut self.threads);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let joined = tokio::task::spawn_blocking(|| {
             threads.into_iter().filter_map(|thread| thread.join().err()).count()
         });

@@ -17,11 +17,12 @@ use hyper::header::HeaderValue;
 use index::Index;
 
 use crate::answer::Answer;
+use crate::doorkeeper::Guard;
 use crate::pool::Place;
 use crate::request::{Request, without_port};
 use crate::rewrite::Origin;
 use crate::state::{GroupState, State, TargetState};
-use crate::table::{Action, Balance, Cookie, Listener, Protocol, Redirect, Rule, Table, Tls};
+use crate::table::{Action, Balance, Cookie, Forward, Listener, Protocol, Redirect, Rule, Table, Tls};
 use crate::tls;
 
 /// What is wrong with a table; nothing of it is used then.
@@ -96,6 +97,7 @@ struct ReadyRule {
 #[derive(Debug)]
 enum Ready {
     Forward(ForwardRoute),
+    Guarded(ForwardRoute, Guard),
     Redirect(Redirect),
     Fixed(Answer),
 }
@@ -123,6 +125,8 @@ pub(crate) struct TargetRoute {
 pub(crate) enum Decision {
     /// It goes to a target of this group. The cookie lines go with the answer.
     Forward(Choice),
+    /// It does if the doorkeeper lets it in.
+    Guarded(Choice, Guard),
     Answer(Answer),
 }
 
@@ -165,6 +169,11 @@ impl Routes {
         self.group_numbers.get(id).copied()
     }
 
+    /// Whether a group has a target.
+    pub(crate) fn has_target(&self, group: usize) -> bool {
+        !self.groups[group].targets.is_empty()
+    }
+
     /// Whether a target of the table is there.
     pub(crate) fn has(&self, place: &Place) -> bool {
         self.places.contains(place)
@@ -181,6 +190,7 @@ impl Routes {
         let facts = Facts { request, host: &host, origin };
         Some(match listener.action(&facts) {
             Ready::Forward(forward) => Decision::Forward(forward.choose(request, self)),
+            Ready::Guarded(forward, guard) => Decision::Guarded(forward.choose(request, self), guard.clone()),
             Ready::Redirect(redirect) => Decision::Answer(action::redirect(redirect, request, origin)),
             Ready::Fixed(answer) => Decision::Answer(answer.clone()),
         })
@@ -228,15 +238,16 @@ impl Ready {
         let wrong =
             |text: &str| TableError::NotAnswerable { listener: listener.to_owned(), text: text.to_owned() };
         let check = |text: &str| if is_header_text(text) { Ok(()) } else { Err(wrong(text)) };
-        match action {
-            Action::Forward(forward) => {
-                if let Some(cookie) = &forward.stickiness {
-                    check(&cookie.name)?;
-                }
-                ForwardRoute::new(forward, groups)
-                    .map(Self::Forward)
-                    .map_err(|group| TableError::NoGroup { listener: listener.to_owned(), group })
+        let route = |forward: Forward| {
+            if let Some(cookie) = &forward.stickiness {
+                check(&cookie.name)?;
             }
+            ForwardRoute::new(forward, groups)
+                .map_err(|group| TableError::NoGroup { listener: listener.to_owned(), group })
+        };
+        match action {
+            Action::Forward(forward) => route(forward).map(Self::Forward),
+            Action::Guarded(forward, guard) => Ok(Self::Guarded(route(forward)?, guard)),
             Action::Redirect(redirect) => {
                 let Redirect { protocol, host, port, path, query, status } = &redirect;
                 for part in [protocol, host, port, path, query] {

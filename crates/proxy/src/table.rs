@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::doorkeeper::Guard;
 use crate::pattern::Cidr;
 
 /// Everything at once. A table is swapped whole; nothing in it changes afterwards.
@@ -99,6 +100,8 @@ pub enum Condition {
 pub enum Action {
     /// It goes to a target of a group.
     Forward(Forward),
+    /// The same, if the doorkeeper lets it in; it may also wait there until the group has a target.
+    Guarded(Forward, Guard),
     /// The client is sent elsewhere.
     Redirect(Redirect),
     /// It is answered here.

@@ -21,14 +21,15 @@ pub(crate) struct Tunnel {
     pub(crate) target: OnUpgrade,
     pub(crate) _open: Open,
     pub(crate) _lease: Lease,
-    pub(crate) _flight: Flight,
+    pub(crate) flight: Flight,
 }
 
 impl Tunnel {
     /// Moves bytes until both sides have ended, one has failed, or both are silent for too long.
     pub(crate) async fn run(self, visit: &Visit) {
+        let (opening, flight) = (async { tokio::try_join!(self.client, self.target) }, self.flight);
         let moving = async {
-            let (client, target) = tokio::try_join!(self.client, self.target)?;
+            let (client, target) = opening.await?;
             let (mut client, mut target) = (TokioIo::new(client), TokioIo::new(target));
             copy_bidirectional(&mut client, &mut target).await?;
             Ok::<_, Box<dyn std::error::Error>>(())
@@ -36,11 +37,19 @@ impl Tunnel {
         // All bytes pass the client's side.
         let end = || visit.life.last_moved() + visit.door.idle_timeout();
         let mut sleep = pin!(sleep_until(end()));
+        let mut last = visit.life.last_moved();
         tokio::select! {
+            // First the bytes, then the look at whether some have moved.
+            biased;
             moved = moving => if let Err(error) = moved {
                 tracing::debug!(%error, "an upgraded connection broke");
             },
-            () = poll_fn(|context| poll_until(sleep.as_mut(), context, end())) => {}
+            () = poll_fn(|context| {
+                if std::mem::replace(&mut last, visit.life.last_moved()) != last {
+                    flight.moved();
+                }
+                poll_until(sleep.as_mut(), context, end())
+            }) => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use hyper::http::request::Parts;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,9 +20,11 @@ use crate::life::{Life, Phase};
 use crate::limits::{BUFFER_MIN, LINGER_TIME, RESETS_MAX};
 use crate::pace::poll_until;
 use crate::pool::OnThisThread;
+use crate::request::Request;
 use crate::rewrite::Origin;
+use crate::routes::Decision;
 use crate::tunnel::Tunnel;
-use crate::worker::Worker;
+use crate::worker::{View, Worker};
 
 /// What the requests of a connection share.
 #[derive(Debug)]
@@ -37,6 +40,11 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn new(worker: Rc<Worker>, door: Rc<Door>, origin: Origin, life: Arc<Life>) -> Self {
         Self { worker, door, origin, life, tunnel: RefCell::default() }
+    }
+
+    /// What the routes say of a request.
+    pub(crate) fn decide(&self, view: &View, head: &Parts) -> Option<Decision> {
+        view.decide(self.door.number()?, &Request::of(head), &self.origin)
     }
 
     /// Serves a client that speaks HTTP/1.1 until its connection ends.

@@ -39,6 +39,8 @@ pub(crate) struct Worker {
     pub(crate) pool: RefCell<Pool>,
     pub(crate) tls: Arc<ClientConfig>,
     doors: RefCell<Vec<Rc<Door>>>,
+    /// Told after each swap.
+    pub(crate) swapped: Notify,
     guests: Cell<usize>,
     empty: Notify,
 }
@@ -66,6 +68,7 @@ impl Worker {
             pool: RefCell::default(),
             tls,
             doors: RefCell::default(),
+            swapped: Notify::new(),
             guests: Cell::new(0),
             empty: Notify::new(),
         })
@@ -117,6 +120,7 @@ impl Worker {
         for door in doors.iter() {
             door.set_routes(&view);
         }
+        self.swapped.notify_waiters();
     }
 
     async fn shut_down(&self, patience: Duration) {

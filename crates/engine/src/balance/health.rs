@@ -40,6 +40,7 @@ fn check(arn: &str, group: &GroupRoutes, target: &Target) -> Option<Check> {
             codes: wanted.matcher.parse().ok()?,
         },
         interval: seconds(wanted.interval_seconds),
+        first_interval: seconds(wanted.interval_seconds),
         timeout: seconds(wanted.timeout_seconds),
         thresholds: Thresholds {
             healthy: u32::from(wanted.healthy_threshold),

@@ -16,11 +16,17 @@ pub struct Thresholds {
 pub struct Count {
     /// What was told last; nothing about a new target.
     told: Option<Health>,
+    was_healthy: bool,
     successes: u32,
     failures: u32,
 }
 
 impl Count {
+    /// Whether it was ever told that the target is healthy.
+    pub fn has_been_healthy(&self) -> bool {
+        self.was_healthy
+    }
+
     /// Takes the outcome of a check; gives what is to be told, if that is new.
     ///
     /// A new target is healthy after its first success (ELB User Guide, "Health checks for target groups"): the
@@ -43,6 +49,7 @@ impl Count {
         if now.is_none() || now == self.told {
             return None;
         }
+        self.was_healthy |= now == Some(Health::Healthy);
         self.told = now;
         self.told.clone()
     }

@@ -17,6 +17,7 @@ fn check(target: &str, address: std::net::SocketAddr) -> Check {
         address,
         probe: Probe::Http { tls: false, path: "/health".into(), codes: "200-299".parse().unwrap() },
         interval: Duration::from_millis(30),
+        first_interval: Duration::from_millis(30),
         timeout: Duration::from_millis(500),
         thresholds: Thresholds { healthy: 3, unhealthy: 2 },
     }

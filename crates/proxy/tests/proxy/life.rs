@@ -12,7 +12,7 @@ use crate::streams::{UPGRADE, upgrading};
 use crate::support::{Raw, Upstream, echo, forward, group, listener, proxy, soon, table, until};
 
 /// A target that answers only once it is told to.
-async fn gated() -> (Upstream, Arc<Notify>) {
+pub(crate) async fn gated() -> (Upstream, Arc<Notify>) {
     let gate = Arc::new(Notify::new());
     let open = gate.clone();
     let target = Upstream::start(move |mut raw: Raw| {
@@ -226,7 +226,7 @@ async fn a_shutdown_lets_requests_end() {
     soon(idle.message()).await.unwrap();
     busy.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n").await;
     until(|| proxy.in_flight("g/0") == 1).await;
-    let ending = tokio::spawn(proxy.shutdown(Duration::from_secs(20)));
+    let ending = tokio::spawn(async move { proxy.shutdown(Duration::from_secs(20)).await });
     assert!(idle.is_closed().await);
     gate.notify_one();
     let answer = soon(busy.message()).await.unwrap();

@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::support::{Raw, Upstream, proxy, soon, table};
 
-fn certificate(names: &[&str]) -> Certificate {
+pub(crate) fn certificate(names: &[&str]) -> Certificate {
     let names: Vec<_> = names.iter().map(|it| (*it).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(names.clone()).unwrap();
     Certificate { names, chain: made.cert.pem(), key: Secret(made.signing_key.serialize_pem()) }
@@ -27,7 +27,7 @@ fn der(certificate: &Certificate) -> CertificateDer<'static> {
 }
 
 /// Connects, trusting one certificate only.
-async fn connect(
+pub(crate) async fn connect(
     address: std::net::SocketAddr,
     name: &str,
     trusted: &Certificate,
@@ -44,22 +44,22 @@ async fn connect(
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
 }
 
-type H2 = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
+pub(crate) type H2 = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
 
-async fn h2(stream: TlsStream<TcpStream>) -> (H2, tokio::task::JoinHandle<hyper::Result<()>>) {
+pub(crate) async fn h2(stream: TlsStream<TcpStream>) -> (H2, tokio::task::JoinHandle<hyper::Result<()>>) {
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     (sender, tokio::spawn(connection))
 }
 
-fn request(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+pub(crate) fn request(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     let request =
         Request::post(format!("https://test{path}")).header("cookie", "a=1").header("cookie", "b=2");
     request.body(Full::new(body.into())).unwrap()
 }
 
-async fn text(answer: Response<hyper::body::Incoming>) -> String {
+pub(crate) async fn text(answer: Response<hyper::body::Incoming>) -> String {
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
