@@ -7,6 +7,10 @@ if kill -0 "$hub" 2>/dev/null; then
 else
     created='begins when `longshore up` runs again' deleted='goes away when `longshore up` runs again'
 fi
+if ! (: >"pushes/$$.part") 2>/dev/null; then
+    echo 'longshore: cannot note this push in `pushes`; its branches are seen at the next look at the list'
+    exit 0
+fi
 default=$(git symbolic-ref -q HEAD)
 while read -r before after ref; do
     printf '%s %s %s\n' "$before" "$after" "$ref" >&3

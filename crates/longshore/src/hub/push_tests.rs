@@ -132,7 +132,9 @@ async fn a_push_while_nobody_is_there_is_told_later_and_listed_at_once() {
     );
     // Also when there is nothing to write to, the push goes through, and the list has it.
     fs_err::rename(setup.bare.join("pushes"), setup.bare.join("away")).unwrap();
-    setup.git(&["push", "origin", "HEAD:refs/heads/feature/lost"]);
+    let said = setup.git(&["push", "origin", "HEAD:refs/heads/feature/lost"]);
+    assert!(said.contains("longshore: cannot note this push"), "{said}");
+    assert!(!said.contains("post-receive"), "{said}");
     fs_err::rename(setup.bare.join("away"), setup.bare.join("pushes")).unwrap();
     assert!(setup.is_quiet());
     setup.start().await;
