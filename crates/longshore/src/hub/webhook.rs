@@ -1,0 +1,116 @@
+//! Webhooks as GitHub sends them: signed, with an id that stays the same when one is sent again.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpStream;
+
+use crate::env;
+use crate::error::Failed;
+
+/// As long as GitHub waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// GitHub sends once; here the one who listens may be starting just now.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+/// How much of an answer is read.
+const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
+
+/// Who is told, and how it knows that it is us.
+pub(super) struct Webhook {
+    uri: Uri,
+    authority: String,
+    secret: String,
+}
+
+impl Webhook {
+    pub(super) fn new(url: &str, secret: String) -> Result<Self> {
+        let refused = || Failed::usage(format!("`{url}` cannot be told of pushes: it is no http:// address"));
+        let uri: Uri = url.parse().map_err(|_| refused())?;
+        let authority = uri.authority().filter(|_| uri.scheme_str() == Some("http")).ok_or_else(refused)?;
+        let authority = match authority.port_u16() {
+            Some(_) => authority.to_string(),
+            None => format!("{authority}:80"),
+        };
+        Ok(Self { uri, authority, secret })
+    }
+
+    /// Tells it; what cannot be told is logged and let go: the list of branches is the truth.
+    pub(super) async fn tell(&self, event: &str, id: &str, payload: &Value) {
+        let body = Bytes::from(payload.to_string());
+        for attempt in 1..=ATTEMPTS {
+            match self.send(event, id, body.clone()).await {
+                Ok(status) if status.is_success() => return,
+                // It was understood, and is not wanted.
+                Ok(status) if status.is_client_error() => {
+                    tracing::warn!("{} does not want the webhook `{event}`: HTTP {status}", self.uri);
+                    return;
+                }
+                Ok(status) => tracing::info!("{} cannot take the webhook `{event}`: HTTP {status}", self.uri),
+                Err(error) if attempt == ATTEMPTS => {
+                    tracing::warn!("cannot tell {} of a `{event}`: {error:#}", self.uri);
+                }
+                Err(error) => tracing::info!("cannot tell {} of a `{event}` yet: {error:#}", self.uri),
+            }
+            if attempt < ATTEMPTS {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    async fn send(&self, event: &str, id: &str, body: Bytes) -> Result<StatusCode> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes())?;
+        mac.update(&body);
+        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = Request::post(path)
+            .header(HOST, &self.authority)
+            .header(USER_AGENT, "GitHub-Hookshot/longshore-hub")
+            .header(CONTENT_TYPE, "application/json")
+            .header("x-github-event", event)
+            .header("x-github-delivery", id)
+            .header("x-github-hook-id", "1")
+            .header("x-hub-signature-256", signature)
+            .body(Full::new(body))?;
+        let sent = tokio::time::timeout(PATIENCE, exchange(&self.authority, request)).await;
+        sent.map_err(|_| anyhow!("no answer within {} s", PATIENCE.as_secs()))?
+    }
+}
+
+/// One request on a connection of its own.
+async fn exchange(authority: &str, request: Request<Full<Bytes>>) -> Result<StatusCode> {
+    let stream = TcpStream::connect(authority).await.with_context(|| format!("cannot reach {authority}"))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let exchanged = async {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        // Whoever answers is not cut off in the middle of it.
+        if Limited::new(answer.into_body(), ANSWER_LIMIT_BYTES).collect().await.is_err() {
+            bail!("the answer breaks off, or does not end");
+        }
+        drop(sender);
+        Ok(status)
+    };
+    let (answered, ()) = tokio::join!(exchanged, async { drop(connection.await) });
+    answered
+}
+
+/// In the shape of GitHub's ids, made of what is told: the same again has the same.
+pub(super) fn delivery_id(parts: &[&str]) -> String {
+    let digest = hex::encode(Sha256::digest(parts.join("\n")));
+    let (a, b, c, d, e) = (&digest[..8], &digest[8..12], &digest[12..16], &digest[16..20], &digest[20..32]);
+    format!("{a}-{b}-{c}-{d}-{e}")
+}
+
+/// Who pushes and opens pull requests: whoever uses this machine.
+pub(super) fn sender() -> Value {
+    json!({"login": env::user().unwrap_or_else(|| "longshore".to_owned()), "id": 1, "type": "User"})
+}
