@@ -111,15 +111,18 @@ def test_refusals_have_the_names_of_both_protocols(sqs, queue, name):
 
 
 def test_the_command_line(process_engine, name):
-    url = process_engine.aws("sqs", "create-queue", "--queue-name", name)["QueueUrl"]
-    process_engine.aws("sqs", "send-message", "--queue-url", url, "--message-body", "from the command line")
-    waited = process_engine.aws("sqs", "receive-message", "--queue-url", url, "--wait-time-seconds", "20")
-    [message] = waited["Messages"]
+    def aws(*arguments, **settings):
+        # Version 1 of the AWS CLI minds AWS_ENDPOINT_URL for all services but SQS.
+        return process_engine.aws("--endpoint-url", process_engine.endpoint, "sqs", *arguments, **settings)
+
+    url = aws("create-queue", "--queue-name", name)["QueueUrl"]
+    aws("send-message", "--queue-url", url, "--message-body", "from the command line")
+    [message] = aws("receive-message", "--queue-url", url, "--wait-time-seconds", "20")["Messages"]
     assert message["Body"] == "from the command line"
-    receipt = ["--receipt-handle", message["ReceiptHandle"]]
-    process_engine.aws("sqs", "delete-message", "--queue-url", url, *receipt, check=False)
-    process_engine.aws("sqs", "delete-queue", "--queue-url", url, check=False)
-    gone = process_engine.aws("sqs", "get-queue-url", "--queue-name", name, check=False)
+    deleted = aws("delete-message", "--queue-url", url, "--receipt-handle", message["ReceiptHandle"], check=False)
+    assert deleted.returncode == 0, deleted.stderr
+    assert aws("delete-queue", "--queue-url", url, check=False).returncode == 0
+    gone = aws("get-queue-url", "--queue-name", name, check=False)
     assert gone.returncode != 0
     assert "NonExistentQueue" in gone.stderr
 
