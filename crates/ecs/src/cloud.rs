@@ -13,7 +13,7 @@ use crate::definition::Family;
 use crate::instance::Instance;
 use crate::provider::Provider;
 use crate::random::Random;
-use crate::service::{Revision, Rollout, Service, ServiceKey};
+use crate::service::{Revision, Rollout, Service, ServiceKey, ServiceNews};
 use crate::setting::Settings;
 use crate::task::TaskEntry;
 use crate::token::TokenUse;
@@ -51,7 +51,7 @@ pub struct Cloud {
     pub(crate) timers: BTreeSet<(Timestamp, String)>,
     /// The moment of the last step.
     latest: Timestamp,
-    /// Whether somebody hears of changed tasks and instances; a task is copied for each that is told.
+    /// Whether somebody hears of changed tasks, instances and services; a task is copied for each that is told.
     pub(crate) is_heard: bool,
     effects: Vec<Effect>,
     changed: BTreeSet<Key>,
@@ -80,6 +80,8 @@ pub enum Effect {
     TaskChanged(Arc<TaskView>),
     /// Tell the subscribers that a container instance changed.
     InstanceChanged(Box<ContainerInstance>),
+    /// Tell the subscribers what happened to a service.
+    ServiceChanged(Box<ServiceNews>),
     /// Take in [`Cloud::routing`]: something that load balancers route by is no longer what it was.
     RoutesChanged,
 }
@@ -190,8 +192,8 @@ impl Cloud {
         self.latest
     }
 
-    /// Says whether somebody hears [`Effect::TaskChanged`] and [`Effect::InstanceChanged`]: without a listener there are
-    /// none. At first there is one.
+    /// Says whether somebody hears [`Effect::TaskChanged`], [`Effect::InstanceChanged`] and [`Effect::ServiceChanged`]:
+    /// without a listener there are none. At first there is one.
     pub fn set_heard(&mut self, is_heard: bool) {
         self.is_heard = is_heard;
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use longshore_ecs::{ContainerRef, Effect, LostReason, Surviving};
+use longshore_model::Timestamp;
 use longshore_model::arn::Scope;
 use longshore_model::task::Task;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::balance::{self, Balancer};
+use crate::beside::queues;
 use crate::clock::now;
 use crate::door::{Door, Keys};
 use crate::events;
@@ -23,7 +25,7 @@ use crate::runtime::{ContainerKey, Known, REPORTS_LIMIT, Report, Reports, Runtim
 use crate::store::{Record, Store, StoreError, Ticket, Write};
 use crate::world::{World, keep_time, scope_key};
 
-/// How often logs are looked through for events beyond their retention.
+/// How often logs and queues are looked through for what is beyond its retention.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How long the end of the engine may wait for the end of what it runs.
@@ -134,15 +136,29 @@ impl Engine {
     pub fn subscribe(&self) -> broadcast::Receiver<Value> {
         let receiver = self.events.subscribe();
         // A world that is made after this looks for itself.
-        self.all_worlds().iter().for_each(|world| world.cloud().set_heard(true));
+        self.all_worlds().iter().for_each(|world| self.hear(world));
         receiver
     }
 
-    pub(crate) fn publish(&self, event: impl FnOnce() -> Value) {
-        if self.events.receiver_count() > 0 {
-            // Nobody left to hear it is no error.
-            drop(self.events.send(event()));
+    /// Lets a world tell what happens in it exactly when there is a subscriber or a queue for it.
+    pub(crate) fn hear(&self, world: &World) {
+        let is_heard = self.events.receiver_count() > 0 || world.queues.hears_events();
+        world.cloud().set_heard(is_heard);
+    }
+
+    /// Tells the subscribers and the world's queue of events, where there are any.
+    pub(crate) fn publish(&self, world: &World, event: impl FnOnce(Timestamp) -> Value) {
+        let (is_queued, is_heard) = (world.queues.hears_events(), self.events.receiver_count() > 0);
+        if !is_queued && !is_heard {
+            return;
         }
+        let now = now();
+        let event = event(now);
+        if is_queued {
+            world.queues.publish(&event, now);
+        }
+        // Nobody left to hear it is no error.
+        drop(self.events.send(event));
     }
 
     pub(crate) fn runners(&self) -> MutexGuard<'_, BTreeMap<TaskKey, mpsc::UnboundedSender<Effect>>> {
@@ -170,7 +186,7 @@ impl Engine {
         let seed = u64::from_le_bytes(random_bytes().unwrap_or_else(|_| now().0.to_le_bytes()));
         let (sender, outbox) = mpsc::unbounded_channel();
         let world = Arc::new(World::new(scope, Arc::clone(&self.store), seed, sender));
-        world.cloud().set_heard(self.events.receiver_count() > 0);
+        self.hear(&world);
         let hands = tokio::spawn(host::carry_out(Arc::clone(self), Arc::clone(&world), outbox));
         let clock = tokio::spawn(keep_time(Arc::clone(&world)));
         Running { world, tasks: [hands.abort_handle(), clock.abort_handle()] }
@@ -198,6 +214,7 @@ impl Engine {
         let worlds = self.all_worlds();
         let mut known = Vec::new();
         for world in &worlds {
+            self.hear(world);
             world.logs.resume().await?;
             let mut cloud = world.cloud();
             cloud.link();
@@ -291,6 +308,9 @@ impl Engine {
             "log-group" | "log-stream" => world.logs.restore(record).map_err(|error| unreadable(&error)),
             "parameter" => world.parameters.restore(record).map_err(|error| unreadable(&error)),
             "secret" => world.secrets.restore(record).map_err(|error| unreadable(&error)),
+            kind if queues::KINDS.contains(&kind) => {
+                world.queues.restore(record).map_err(|error| unreadable(&error))
+            }
             _ => Ok(()),
         }
     }
@@ -392,6 +412,9 @@ async fn sweep(engine: Arc<Engine>) {
         for world in engine.all_worlds() {
             if let Err(error) = world.logs.sweep(now()).await {
                 tracing::warn!(%error, "old log events stay");
+            }
+            if let Err(error) = world.queues.sweep(now()).durable().await {
+                tracing::warn!(%error, "old messages of queues stay");
             }
         }
     }

@@ -1,8 +1,11 @@
-//! Changes of tasks and container instances in EventBridge's own JSON shape, for subscribers in this process.
+//! Changes of tasks, container instances and services in EventBridge's own JSON shape, for subscribers in this process and
+//! for the queue of events.
 
+use longshore_ecs::service::{ServiceHappening, ServiceNews};
 use longshore_model::Timestamp;
 use longshore_model::arn::Scope;
 use longshore_model::instance::ContainerInstance;
+use longshore_model::service::RolloutState;
 use longshore_model::task::Task;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -45,6 +48,30 @@ pub(crate) fn instance_changed(instance: &ContainerInstance, scope: &Scope, now:
     let cluster = instance.container_instance_arn.rsplit('/').nth(1).unwrap_or_default();
     detail["clusterArn"] = json!(scope.cluster(cluster));
     event("ECS Container Instance State Change", &instance.container_instance_arn, detail, scope, now)
+}
+
+/// `ECS Deployment State Change` and `ECS Service Action`.
+#[must_use]
+pub(crate) fn service_changed(news: &ServiceNews, scope: &Scope, now: Timestamp) -> Value {
+    let action = |severity: &str, name: &str| {
+        let detail = json!({
+            "eventType": severity, "eventName": name, "clusterArn": news.cluster_arn, "createdAt": iso(now),
+        });
+        ("ECS Service Action", detail)
+    };
+    let (kind, detail) = match &news.what {
+        ServiceHappening::Steady => action("INFO", "SERVICE_STEADY_STATE"),
+        ServiceHappening::StartImpaired => action("WARN", "SERVICE_TASK_START_IMPAIRED"),
+        ServiceHappening::Deployment { id, state, reason, updated_at } => {
+            let severity = if *state == RolloutState::Failed { "ERROR" } else { "INFO" };
+            let detail = json!({
+                "eventType": severity, "eventName": format!("SERVICE_DEPLOYMENT_{state}"), "deploymentId": id,
+                "updatedAt": iso(*updated_at), "reason": reason,
+            });
+            ("ECS Deployment State Change", detail)
+        }
+    };
+    event(kind, &news.service_arn, detail, scope, now)
 }
 
 fn detail(of: &impl Serialize, now: Timestamp) -> Value {

@@ -51,11 +51,15 @@ pub(crate) async fn carry_out(
 fn dispatch(engine: &Arc<Engine>, world: &Arc<World>, effect: Effect) {
     let task = match &effect {
         Effect::TaskChanged(task) => {
-            engine.publish(|| events::task_changed(task, &world.scope, now()));
+            engine.publish(world, |now| events::task_changed(task, &world.scope, now));
             return;
         }
         Effect::InstanceChanged(instance) => {
-            engine.publish(|| events::instance_changed(instance, &world.scope, now()));
+            engine.publish(world, |now| events::instance_changed(instance, &world.scope, now));
+            return;
+        }
+        Effect::ServiceChanged(news) => {
+            engine.publish(world, |now| events::service_changed(news, &world.scope, now));
             return;
         }
         Effect::RoutesChanged => {
@@ -136,6 +140,7 @@ fn begin(jobs: &mut JoinSet<()>, engine: &Arc<Engine>, world: &Arc<World>, effec
         | Effect::Release(_)
         | Effect::TaskChanged(_)
         | Effect::InstanceChanged(_)
+        | Effect::ServiceChanged(_)
         | Effect::RoutesChanged => {}
     }
 }

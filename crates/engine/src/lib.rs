@@ -16,5 +16,6 @@ pub mod store;
 pub mod wire;
 mod world;
 
+pub use beside::queues::EVENTS_QUEUE;
 pub use engine::{Engine, Options, reports};
 pub use local::{LoadBalancer, Machine, Made};

@@ -8,6 +8,7 @@ mod fuzz;
 mod metadata;
 mod protocol;
 mod query;
+mod sqs;
 pub(crate) mod strict;
 
 use std::convert::Infallible;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::HOST;
 use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::beside::identity;
+use crate::beside::queues::Client;
 use crate::clock::now;
 use crate::door::{Knock, Visitor};
 use crate::engine::Engine;
@@ -49,6 +52,18 @@ pub(crate) struct Answer {
     status: StatusCode,
     content_type: &'static str,
     body: Vec<u8>,
+    /// The header `x-amzn-query-error`, of services that once spoke the query protocol.
+    query_error: Option<String>,
+}
+
+impl Answer {
+    fn ok(content_type: &'static str, body: Vec<u8>) -> Self {
+        Self::with_status(StatusCode::OK, content_type, body)
+    }
+
+    fn with_status(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { status, content_type, body, query_error: None }
+    }
 }
 
 /// Serves the API on a listener, which must be bound to a loopback address, until the engine's process ends.
@@ -144,8 +159,9 @@ impl Call<'_> {
         }
         let target = self.knock.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         match target.and_then(|target| target.split_once('.')) {
+            Some((sqs::TARGET, operation)) => sqs::answer(self.sqs(operation).await),
             Some((service, operation)) => match self.json(service, operation).await {
-                Ok(body) => Answer { status: StatusCode::OK, content_type: protocol::JSON, body },
+                Ok(body) => Answer::ok(protocol::JSON, body),
                 Err(refusal) => protocol::json_refusal(&refusal),
             },
             None if protocol::is_form(self.knock.headers) => self.query().await,
@@ -159,7 +175,7 @@ impl Call<'_> {
             return Err(Refusal::new("AccessDeniedException", message).with_status(403));
         }
         self.engine.reset().await?;
-        Ok(Answer { status: StatusCode::OK, content_type: protocol::JSON, body: b"{}".to_vec() })
+        Ok(Answer::ok(protocol::JSON, b"{}".to_vec()))
     }
 
     fn world(&self) -> Arc<World> {
@@ -174,10 +190,7 @@ impl Call<'_> {
             "secretsmanager" => "secretsmanager",
             _ => return Err(protocol::unknown_operation()),
         };
-        if self.visitor.service != expected {
-            let message = format!("Credential should be scoped to correct service: '{expected}'. ");
-            return Err(Refusal::new("InvalidSignatureException", message));
-        }
+        self.check_service(expected)?;
         let body = protocol::parse(self.knock.body)?;
         let world = self.world();
         let answer: Value = match expected {
@@ -190,6 +203,27 @@ impl Call<'_> {
             _ => world.secrets.call(operation, body, now()).await?,
         };
         serde_json::to_vec(&answer).map_err(|error| protocol::internal(&error))
+    }
+
+    /// The signature must be one for the service that is called.
+    fn check_service(&self, expected: &str) -> Result<(), Refusal> {
+        if self.visitor.service == expected {
+            return Ok(());
+        }
+        let message = format!("Credential should be scoped to correct service: '{expected}'. ");
+        Err(Refusal::new("InvalidSignatureException", message))
+    }
+
+    async fn sqs(&self, operation: &str) -> Result<Value, Refusal> {
+        self.check_service("sqs")?;
+        let world = self.world();
+        let host = self.knock.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let user_id = identity::user_id(&self.visitor.access_key);
+        let client = Client { host, user_id: &user_id };
+        let answer = world.queues.call(operation, protocol::parse(self.knock.body)?, client, now()).await;
+        // The queue of events may have come or gone.
+        self.engine.hear(&world);
+        answer
     }
 
     fn caller_arn(&self, world: &World) -> String {

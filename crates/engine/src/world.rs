@@ -1,4 +1,4 @@
-//! One account in one region: its ECS, its logs, its parameters and secrets.
+//! One account in one region: its ECS, its logs, its parameters, secrets and queues.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::beside::logs::Logs;
 use crate::beside::parameters::Parameters;
+use crate::beside::queues::Queues;
 use crate::beside::secrets::Secrets;
 use crate::clock::now;
 use crate::refusal::Refusal;
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub(crate) logs: Logs,
     pub(crate) parameters: Parameters,
     pub(crate) secrets: Secrets,
+    pub(crate) queues: Queues,
     store: Arc<Store>,
     outbox: Outbox,
     /// Tells the timer that there is something earlier to wake up for.
@@ -48,6 +50,7 @@ impl World {
             logs: Logs::new(scope.clone(), Arc::clone(&store)),
             parameters: Parameters::new(scope.clone(), Arc::clone(&store)),
             secrets: Secrets::new(scope.clone(), Arc::clone(&store)),
+            queues: Queues::new(scope.clone(), Arc::clone(&store)),
             scope,
             store,
             outbox,

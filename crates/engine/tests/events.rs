@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use longshore_engine::runtime::simulated::SimulatedRuntime;
 use longshore_engine::store::Store;
-use longshore_engine::{Engine, Machine, Options, reports, wire};
+use longshore_engine::{EVENTS_QUEUE, Engine, Machine, Options, reports, wire};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,13 +36,13 @@ async fn start() -> Running {
 }
 
 impl Running {
-    async fn post(&self, path: &str, target: &str, body: &Value) -> Value {
+    async fn post(&self, path: &str, service: &str, target: &str, body: &Value) -> Value {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let body = body.to_string();
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.1\r\n\
-             X-Amz-Target: AmazonEC2ContainerServiceV20141113.{target}\r\nX-Amz-Date: 20260101T000000Z\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/ecs/aws4_request, \
+             X-Amz-Target: {target}\r\nX-Amz-Date: 20260101T000000Z\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/{service}/aws4_request, \
              SignedHeaders=host, Signature=00\r\nContent-Length: {}\r\n\r\n{body}",
             self.address,
             body.len(),
@@ -56,7 +56,25 @@ impl Running {
     }
 
     async fn ecs(&self, operation: &str, body: Value) -> Value {
-        self.post("/", operation, &body).await
+        self.post("/", "ecs", &format!("AmazonEC2ContainerServiceV20141113.{operation}"), &body).await
+    }
+
+    async fn sqs(&self, operation: &str, body: Value) -> Value {
+        self.post("/", "sqs", &format!("AmazonSQS.{operation}"), &body).await
+    }
+
+    /// The engine's events in their queue, until one is `last`.
+    async fn received_until(&self, url: &Value, last: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        while !events.last().is_some_and(&last) {
+            let asked = json!({"QueueUrl": url, "WaitTimeSeconds": 20});
+            let answer = self.sqs("ReceiveMessage", asked).await;
+            let message = &answer["Messages"][0];
+            let receipt = json!({"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]});
+            self.sqs("DeleteMessage", receipt).await;
+            events.push(serde_json::from_str(message["Body"].as_str().unwrap()).unwrap());
+        }
+        events
     }
 
     async fn run_a_task(&self) -> String {
@@ -118,7 +136,7 @@ async fn subscribers_hear_every_step_of_a_task_in_the_shape_of_eventbridge() {
 async fn an_emptied_engine_knows_nothing_and_works_on() {
     let running = start().await;
     let first = running.run_a_task().await;
-    running.post("/_longshore/reset", "none", &json!({})).await;
+    running.post("/_longshore/reset", "ecs", "none", &json!({})).await;
     assert_eq!(running.ecs("ListClusters", json!({})).await["clusterArns"], json!([]));
     let mut events = running.engine.subscribe();
     let second = running.run_a_task().await;
@@ -127,4 +145,59 @@ async fn an_emptied_engine_knows_nothing_and_works_on() {
     let described = running.ecs("DescribeTasks", json!({"tasks": [first, second]})).await;
     assert_eq!(described["failures"][0]["arn"], json!(first));
     assert_eq!(described["tasks"][0]["containers"][0]["exitCode"], 0);
+}
+
+#[tokio::test]
+async fn the_queue_of_events_gets_what_subscribers_hear() {
+    let running = start().await;
+    let url = running.sqs("CreateQueue", json!({"QueueName": EVENTS_QUEUE})).await["QueueUrl"].clone();
+    let arn = running.run_a_task().await;
+    let heard = running.received_until(&url, |it| it["detail"]["lastStatus"] == "STOPPED").await;
+    let of_task: Vec<&Value> = heard.iter().filter(|it| it["resources"] == json!([arn])).collect();
+    assert_eq!(of_task[0]["detail-type"], "ECS Task State Change");
+    assert_eq!(
+        (&of_task[0]["detail"]["lastStatus"], &of_task[0]["source"]),
+        (&json!("PENDING"), &json!("aws.ecs"))
+    );
+    assert!(of_task.len() >= 7, "{of_task:?}");
+    // Without the queue nothing is told, and nothing is kept.
+    running.sqs("DeleteQueue", json!({"QueueUrl": url})).await;
+    running.ecs("RunTask", json!({"taskDefinition": "job"})).await;
+    running.sqs("CreateQueue", json!({"QueueName": EVENTS_QUEUE})).await;
+    let again = running.ecs("RunTask", json!({"taskDefinition": "job"})).await["tasks"][0]["taskArn"].clone();
+    let heard = running.received_until(&url, |it| it["resources"] == json!([again])).await;
+    let last = heard.last().unwrap();
+    assert_eq!(last["detail"]["lastStatus"], "PENDING", "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_services_deployments_and_its_steady_state_are_told() {
+    let running = start().await;
+    let machine = Machine { cpus: 2, memory_mib: 4096, version: "1.0.0".into() };
+    running.engine.make_default_cluster("eu-west-1", &machine).await.unwrap();
+    let url = running.sqs("CreateQueue", json!({"QueueName": EVENTS_QUEUE})).await["QueueUrl"].clone();
+    let container = json!({"name": "main", "image": "none", "memory": 64});
+    let definition = json!({"family": "web", "containerDefinitions": [container]});
+    running.ecs("RegisterTaskDefinition", definition).await;
+    let service = json!({"serviceName": "web", "taskDefinition": "web", "desiredCount": 0});
+    let arn = running.ecs("CreateService", service).await["service"]["serviceArn"].clone();
+    let heard = running.received_until(&url, |it| it["detail"]["eventName"] == "SERVICE_STEADY_STATE").await;
+    let of_service: Vec<&Value> = heard.iter().filter(|it| it["resources"] == json!([arn])).collect();
+    let told: Vec<_> = of_service.iter().map(|it| (&it["detail-type"], &it["detail"]["eventName"])).collect();
+    let deployment = json!("ECS Deployment State Change");
+    assert_eq!(
+        told,
+        [
+            (&deployment, &json!("SERVICE_DEPLOYMENT_IN_PROGRESS")),
+            (&deployment, &json!("SERVICE_DEPLOYMENT_COMPLETED")),
+            (&json!("ECS Service Action"), &json!("SERVICE_STEADY_STATE")),
+        ]
+    );
+    let completed = &of_service[1]["detail"];
+    let id = completed["deploymentId"].as_str().unwrap();
+    assert!(id.starts_with("ecs-svc/"), "{completed}");
+    assert_eq!(completed["reason"], format!("ECS deployment {id} completed."));
+    assert_eq!(completed["eventType"], "INFO");
+    let cluster = of_service[2]["detail"]["clusterArn"].as_str().unwrap();
+    assert!(cluster.ends_with(":cluster/default"), "{cluster}");
 }

@@ -172,7 +172,10 @@ impl State {
                     self.enter(now, Duration::ZERO, Happening::Report(report));
                 }
                 Effect::TaskChanged(view) => self.remember(&view, now),
-                Effect::Release(_) | Effect::InstanceChanged(_) | Effect::RoutesChanged => {}
+                Effect::Release(_)
+                | Effect::InstanceChanged(_)
+                | Effect::ServiceChanged(_)
+                | Effect::RoutesChanged => {}
             }
         }
     }

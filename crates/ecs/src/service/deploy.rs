@@ -4,6 +4,7 @@ use longshore_model::Timestamp;
 use longshore_model::service::{RolloutState, ServiceDeploymentStatus as Status, ServiceStatus};
 
 use super::create::resolved;
+use super::events::ServiceHappening;
 use super::failures::threshold;
 use super::{Deployment, Revision, RolledBack, Rollout, Service, ServiceKey};
 use crate::cloud::{Cloud, Key};
@@ -77,6 +78,7 @@ impl Cloud {
         self.touch(Key::ServiceRevision(place.0.clone(), place.1.clone(), revision));
         self.rollouts.insert((place.0.clone(), place.1.clone(), number), rollout);
         self.touch(Key::ServiceDeployment(place.0, place.1, number));
+        self.publish_deployment(key);
         if let Some(before) = before {
             self.end_rollout(
                 key,
@@ -116,6 +118,7 @@ impl Cloud {
         let row = service.row();
         self.touch(row);
         self.unsettled_services.insert(key.clone());
+        self.publish_deployment(key);
         if let Cause::Breaker { .. } = cause {
             self.tell(key, &format!("(deployment {id}) deployment failed: tasks failed to start."), now);
             self.change_rollout(key, number, now, |rollout| rollout.is_triggered = true);
@@ -165,6 +168,7 @@ impl Cloud {
         (service.pause, service.shortage, service.is_steady) = (None, None, false);
         let row = service.row();
         self.touch(row);
+        self.publish_deployment(key);
         self.change_rollout(key, number, now, |rollout| {
             rollout.status = Status::RollbackInProgress;
             rollout.status_reason = Some(reason.clone());
@@ -196,6 +200,7 @@ impl Cloud {
         } else if is_reached && !was_steady {
             self.complete_deployment(key, now);
             self.tell(key, "has reached a steady state.", now);
+            self.publish_service(key, ServiceHappening::Steady);
         }
     }
 
@@ -211,6 +216,7 @@ impl Cloud {
         let (id, number, is_rollback) = (primary.id.clone(), primary.rollout, primary.is_rollback);
         service.last_completed = Some(primary.revision);
         let status = if is_rollback { Status::RollbackSuccessful } else { Status::Successful };
+        self.publish_deployment(key);
         self.tell(key, &format!("(deployment {id}) deployment completed."), now);
         self.change_rollout(key, number, now, |rollout| {
             rollout.status = status;

@@ -1,11 +1,11 @@
 //! The events of a service, in ECS's own sentences: newest first, at most 100.
 
 use longshore_model::Timestamp;
-use longshore_model::service::ServiceEvent;
+use longshore_model::service::{RolloutState, ServiceEvent};
 
 use super::{Service, ServiceKey};
 use crate::api::Failure;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Effect};
 use crate::placement::Reason;
 
 /// "A maximum of 100 of the latest events are displayed", says the API reference.
@@ -21,7 +21,62 @@ pub(super) const NOT_CONSISTENTLY: &str = "is unable to consistently start tasks
 pub(super) const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service deployment \
                                 configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
 
+/// What subscribers are told of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceNews {
+    /// The service's ARN.
+    pub service_arn: String,
+    /// Its cluster's ARN.
+    pub cluster_arn: String,
+    /// What happened.
+    pub what: ServiceHappening,
+}
+
+/// What happened to a service.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceHappening {
+    /// A deployment began, was completed or failed.
+    Deployment {
+        /// Such as `ecs-svc/0123456789012345678`.
+        id: String,
+        /// What became of it.
+        state: RolloutState,
+        /// ECS's sentence.
+        reason: String,
+        /// When that was so.
+        updated_at: Timestamp,
+    },
+    /// All of its tasks run, and no others.
+    Steady,
+    /// Its tasks fail one after the other.
+    StartImpaired,
+}
+
 impl Cloud {
+    /// Tells the subscribers of a service.
+    pub(super) fn publish_service(&mut self, key: &ServiceKey, what: ServiceHappening) {
+        if self.is_heard {
+            let (service_arn, cluster_arn) = (self.scope.service(&key.0, &key.1), self.scope.cluster(&key.0));
+            self.emit(Effect::ServiceChanged(Box::new(ServiceNews { service_arn, cluster_arn, what })));
+        }
+    }
+
+    /// Tells the subscribers of the PRIMARY deployment as it is now.
+    pub(super) fn publish_deployment(&mut self, key: &ServiceKey) {
+        let Some(primary) = self.services.get(key).filter(|_| self.is_heard).and_then(Service::primary)
+        else {
+            return;
+        };
+        let what = ServiceHappening::Deployment {
+            id: primary.id.clone(),
+            state: primary.state,
+            reason: primary.reason.clone(),
+            updated_at: primary.updated_at,
+        };
+        self.publish_service(key, what);
+    }
+
     /// Writes down what happened to a service: `(service NAME) message`.
     pub(super) fn tell(&mut self, key: &ServiceKey, message: &str, now: Timestamp) {
         let Some(service) = self.services.get_mut(key) else { return };
@@ -35,6 +90,7 @@ impl Cloud {
 
     pub(super) fn tell_inconsistent(&mut self, key: &ServiceKey, now: Timestamp) {
         self.tell(key, &format!("{NOT_CONSISTENTLY} {MORE}"), now);
+        self.publish_service(key, ServiceHappening::StartImpaired);
     }
 }
 

@@ -37,6 +37,8 @@ mod update;
 mod victims;
 mod view;
 
+pub use events::{ServiceHappening, ServiceNews};
+
 use census::Census;
 pub(crate) use targets::TaskTarget;
 

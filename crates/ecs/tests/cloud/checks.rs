@@ -88,7 +88,10 @@ impl Checker {
                 Effect::Terminate(of) | Effect::Kill(of) | Effect::Check(of) => {
                     assert!(!self.released.contains(&of.task), "{effect:?} after the end of its task");
                 }
-                Effect::TaskChanged(_) | Effect::InstanceChanged(_) | Effect::RoutesChanged => {}
+                Effect::TaskChanged(_)
+                | Effect::InstanceChanged(_)
+                | Effect::ServiceChanged(_)
+                | Effect::RoutesChanged => {}
             }
         }
     }

@@ -41,7 +41,10 @@ impl FakeRuntime {
                 Effect::Terminate(of) => drop(self.signalled.insert(of.clone())),
                 Effect::Kill(of) => drop(self.killed.insert(of.clone())),
                 Effect::Release(task) => self.open.retain(|open| open.task() != task),
-                Effect::TaskChanged(_) | Effect::InstanceChanged(_) | Effect::RoutesChanged => {}
+                Effect::TaskChanged(_)
+                | Effect::InstanceChanged(_)
+                | Effect::ServiceChanged(_)
+                | Effect::RoutesChanged => {}
             }
         }
     }

@@ -52,7 +52,10 @@ impl OneTask {
             Effect::Terminate(of) => Some(format!("Terminate {}", name(of))),
             Effect::Kill(of) => Some(format!("Kill {}", name(of))),
             Effect::Check(of) => Some(format!("Check {}", name(of))),
-            Effect::TaskChanged(_) | Effect::InstanceChanged(_) | Effect::RoutesChanged => None,
+            Effect::TaskChanged(_)
+            | Effect::InstanceChanged(_)
+            | Effect::ServiceChanged(_)
+            | Effect::RoutesChanged => None,
         });
         words.collect()
     }

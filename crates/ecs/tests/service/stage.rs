@@ -163,7 +163,8 @@ impl Stage {
             Effect::RoutesChanged
             | Effect::Release(_)
             | Effect::TaskChanged(_)
-            | Effect::InstanceChanged(_) => Vec::new(),
+            | Effect::InstanceChanged(_)
+            | Effect::ServiceChanged(_) => Vec::new(),
         }
     }
 

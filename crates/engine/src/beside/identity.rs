@@ -43,7 +43,7 @@ pub fn unknown_action(action: &str, version: &str, request_id: &str) -> String {
 }
 
 /// A user's id has the form of an access key's, with another prefix.
-fn user_id(access_key: &str) -> String {
+pub(crate) fn user_id(access_key: &str) -> String {
     format!("AIDA{}", access_key.strip_prefix("AKIA").unwrap_or(access_key))
 }
 

@@ -1,4 +1,4 @@
-//! The services beside ECS that its users need: CloudWatch Logs, SSM parameters, Secrets Manager and STS.
+//! The services beside ECS that its users need: CloudWatch Logs, SSM parameters, Secrets Manager, SQS and STS.
 //!
 //! There is one value of each for every account and region. It keeps what it knows in memory, hands every change to
 //! the [`Store`] while it holds its lock (so that the disk sees the changes in their order), and answers only when
@@ -8,6 +8,7 @@ pub mod environment;
 pub mod identity;
 pub mod logs;
 pub mod parameters;
+pub mod queues;
 mod request;
 pub mod secrets;
 

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use super::{ecs, protocol};
 use crate::beside::logs::Logs;
 use crate::beside::parameters::Parameters;
+use crate::beside::queues::{Client, Queues};
 use crate::beside::secrets::Secrets;
 use crate::keys::random_bytes;
 use crate::refusal::Refusal;
@@ -232,6 +233,7 @@ struct Beside {
     logs: Logs,
     parameters: Parameters,
     secrets: Secrets,
+    queues: Queues,
 }
 
 impl Beside {
@@ -240,7 +242,8 @@ impl Beside {
         Self {
             logs: Logs::new(scope(), Arc::clone(&store)),
             parameters: Parameters::new(scope(), Arc::clone(&store)),
-            secrets: Secrets::new(scope(), store),
+            secrets: Secrets::new(scope(), Arc::clone(&store)),
+            queues: Queues::new(scope(), store),
         }
     }
 
@@ -249,6 +252,10 @@ impl Beside {
         match service {
             "logs" => self.logs.call(operation, body, NOW).await,
             "ssm" => self.parameters.call(operation, body, NOW).await,
+            "sqs" => {
+                let client = Client { host: "127.0.0.1:4510", user_id: "AIDAUSER" };
+                self.queues.call(operation, body, client, NOW).await
+            }
             _ => self.secrets.call(operation, body, NOW).await,
         }
     }
@@ -256,23 +263,39 @@ impl Beside {
 
 /// The exceptions of the services beside ECS.
 const BESIDE: &[&str] = &[
+    "BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong",
+    "EmptyBatchRequest",
     "HierarchyLevelLimitExceededException",
+    "InvalidAddress",
+    "InvalidAttributeName",
+    "InvalidAttributeValue",
+    "InvalidBatchEntryId",
+    "InvalidMessageContents",
     "InvalidParameterException",
+    "InvalidParameterValueException",
     "InvalidRequestException",
+    "MessageNotInflight",
+    "MissingRequiredParameterException",
     "ParameterAlreadyExists",
     "ParameterNotFound",
     "ParameterVersionNotFound",
+    "QueueDoesNotExist",
+    "QueueNameExists",
+    "ReceiptHandleIsInvalid",
     "ResourceAlreadyExistsException",
     "ResourceExistsException",
     "ResourceNotFoundException",
     "SerializationException",
+    "TooManyEntriesInBatchRequest",
     "UnknownOperationException",
+    "UnsupportedOperation",
     "ValidationException",
 ];
 
 #[tokio::test]
 async fn no_request_to_the_services_beside_it_makes_them_panic() {
-    let corpora = ["logs", "ssm", "secretsmanager"].map(|service| (service, Corpus::read(service)));
+    let corpora = ["logs", "ssm", "secretsmanager", "sqs"].map(|service| (service, Corpus::read(service)));
     let mut beside = Beside::new();
     for (service, corpus) in &corpora {
         for operation in corpus.operations() {

@@ -44,14 +44,10 @@ async fn answer(engine: Arc<Engine>, request: Request<Incoming>) -> Result<Respo
         _ => None,
     };
     let answer = match found {
-        Some(value) => Answer {
-            status: StatusCode::OK,
-            content_type: "application/json",
-            body: value.to_string().into_bytes(),
-        },
+        Some(value) => Answer::ok("application/json", value.to_string().into_bytes()),
         None => {
             let body = b"unable to get task metadata: no such address".to_vec();
-            Answer { status: StatusCode::NOT_FOUND, content_type: "text/plain", body }
+            Answer::with_status(StatusCode::NOT_FOUND, "text/plain", body)
         }
     };
     let mut response = protocol::response(answer, "");

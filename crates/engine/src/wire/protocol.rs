@@ -100,7 +100,7 @@ pub(super) fn too_large(limit: usize) -> Answer {
 
 pub(super) fn json_refusal(refusal: &Refusal) -> Answer {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-    Answer { status, content_type: JSON, body: refusal.body().to_string().into_bytes() }
+    Answer::with_status(status, JSON, refusal.body().to_string().into_bytes())
 }
 
 /// A refusal at the door, in the protocol that the request speaks.
@@ -118,7 +118,7 @@ pub(super) fn refused(refusal: &Refusal, headers: &HeaderMap, request_id: &str) 
 }
 
 pub(super) fn xml(status: StatusCode, body: String) -> Answer {
-    Answer { status, content_type: XML, body: body.into_bytes() }
+    Answer::with_status(status, XML, body.into_bytes())
 }
 
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
@@ -133,6 +133,9 @@ pub(super) fn response(answer: Answer, request_id: &str) -> Response<Body> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", id);
+    }
+    if let Some(Ok(error)) = answer.query_error.as_deref().map(HeaderValue::from_str) {
+        headers.insert("x-amzn-query-error", error);
     }
     response
 }
