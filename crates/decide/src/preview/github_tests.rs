@@ -59,7 +59,7 @@ fn nothing_hostile_becomes_a_mention_a_link_or_html() {
     hostile.log_tail = vec!["</pre></details><script>@octocat".to_owned()];
     let comment = comment(&hostile, None);
     let row = comment.lines().find(|line| line.starts_with("| Branch")).unwrap();
-    assert_eq!(row, "| Branch | ``` `\\|@octocat\\|<img/src=x>`` # x ``` |".replace("`` #", "`` #"));
+    assert_eq!(row, "| Branch | ``` `\\|@octocat\\|<img/src=x>`` # x ``` |");
     assert!(
         comment.contains("\\[x\\]\\(https://evil.example\\) @\u{200b}octocat octo/shop#\u{200b}1 &lt;\\!--")
     );

@@ -1,5 +1,6 @@
 //! Preview environments: which there should be ([`repository`]), and what happens next to each ([`environment`]).
 
+pub mod check;
 pub mod command;
 pub mod cost;
 pub mod environment;
