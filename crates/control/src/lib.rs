@@ -3,7 +3,7 @@
 pub mod book;
 pub mod custom_resource;
 pub mod driver;
-
+pub mod lease;
 mod pace;
 mod patience;
 mod poller;

@@ -209,9 +209,10 @@ impl<K: Object> Driver<K> {
         let began = Instant::now();
         let mut running = Running { driver: &self, object: &object, ended: false };
         let round = AssertUnwindSafe(rounds.round(&object, &id)).catch_unwind();
-        let end = round.instrument(span.clone()).await.unwrap_or_else(|_| {
-            Err(Error::new(Kind::Bug, format!("the round of {object} panicked")))
-        });
+        let end = round
+            .instrument(span.clone())
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Kind::Bug, format!("the round of {object} panicked"))));
         running.ended = true;
         span.in_scope(|| self.end(&object, id, end, began.elapsed()));
         self.shared.woken.notify_one();
