@@ -156,6 +156,7 @@ fn task(answer: &types::Task) -> Task {
         started_at: answer.started_at().and_then(timestamp),
         stopped_at: answer.stopped_at().and_then(timestamp),
         containers: answer.containers().iter().map(container).collect(),
+        ..Task::default()
     }
 }
 
@@ -166,6 +167,7 @@ fn container(answer: &types::Container) -> Container {
         exit_code: answer.exit_code(),
         reason: answer.reason().map(ToOwned::to_owned),
         runtime_id: answer.runtime_id().map(ToOwned::to_owned),
+        ..Container::default()
     }
 }
 

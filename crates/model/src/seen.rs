@@ -74,6 +74,8 @@ pub struct Task {
     pub stopped_at: Option<Timestamp>,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// The address of its own network interface, which only mode awsvpc gives it.
+    pub private_ip: Option<String>,
 }
 
 /// A container of a task.
@@ -89,6 +91,17 @@ pub struct Container {
     pub reason: Option<String>,
     /// The runtime's id, once it was created.
     pub runtime_id: Option<String>,
+    /// Where its ports are found on its host, once it runs; with mode awsvpc there are none.
+    pub bindings: Vec<Binding>,
+}
+
+/// A port of a container on its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Binding {
+    /// In the container.
+    pub container_port: u16,
+    /// On the host.
+    pub host_port: u16,
 }
 
 impl Task {

@@ -72,8 +72,10 @@ pub(crate) fn task(task: &EcsTask) -> Task {
                 exit_code: container.exit_code,
                 reason: container.reason.clone(),
                 runtime_id: container.runtime_id.clone(),
+                ..Container::default()
             })
             .collect(),
+        ..Task::default()
     }
 }
 

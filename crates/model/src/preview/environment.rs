@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Names, Subject};
+use super::{Names, Route, Subject};
 use crate::Timestamp;
 
 /// A record, written under its generation: a writer that has not read the newest one is refused.
@@ -16,7 +16,7 @@ pub struct Environment {
     pub repository: String,
     /// Its branch or pull request.
     pub subject: Subject,
-    /// Which life this is: one more each time that it is made anew after it was removed. Part of every token.
+    /// Which life this is: greater each time that it is made anew after it was removed. Part of every token.
     pub life: u32,
     /// What is wanted.
     pub wish: Wish,
@@ -67,6 +67,28 @@ pub struct Removal {
     pub by: String,
     /// Since when.
     pub since: Timestamp,
+    /// Who wants it back meanwhile (`github`, or a person): it is made anew, as another life, once nothing of this one
+    /// is left. The wish's revision is then the next life's.
+    #[serde(default)]
+    pub again: Option<String>,
+}
+
+/// What is remembered of an environment that is gone because its time was over or a person said so, while its branch
+/// lives on: it does not come back before there is another commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its id.
+    pub environment: String,
+    /// `OWNER/NAME`.
+    pub repository: String,
+    /// Its branch or pull request.
+    pub subject: Subject,
+    /// The commit that was wanted last.
+    pub sha: String,
+    /// Why it ended, in words.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What an environment runs.
@@ -124,6 +146,19 @@ pub struct Progress {
     pub warned_of: Option<Timestamp>,
     /// What was announced last, so that nothing is said twice.
     pub announced: Option<String>,
+    /// What the last call that failed came to, for people.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// The shape of what has failed: a changed policy is tried, too.
+    #[serde(default)]
+    pub failed_shape: Option<String>,
+    /// The failure was not told yet.
+    #[serde(default)]
+    pub untold: bool,
+    /// All that it has was seen to be as it should be. Until something is due or its tasks change, nothing else is looked
+    /// at.
+    #[serde(default)]
+    pub steady: bool,
 }
 
 /// A revision in AWS.
@@ -171,6 +206,21 @@ pub struct Resources {
     pub dns_name: Option<String>,
     /// Families whose revisions are ours to deregister.
     pub families: Vec<String>,
+    /// The cluster of its services: that of the policy when it was made.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// How requests get there: the policy's route when it was made.
+    #[serde(default)]
+    pub route: Option<Route>,
+    /// The ECS services that were made, by name, and when. One that was made a moment ago may not be visible yet.
+    #[serde(default)]
+    pub services: BTreeMap<String, Timestamp>,
+    /// Launch type and network of its first service, as in CreateService: hooks that are tasks run there, too.
+    #[serde(default)]
+    pub placement: Option<serde_json::Value>,
+    /// `http` or `https`, where the load balancer decides it.
+    #[serde(default)]
+    pub scheme: Option<String>,
 }
 
 /// A hook of this life.

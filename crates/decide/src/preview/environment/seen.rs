@@ -91,6 +91,8 @@ pub struct BalancerSeen {
     pub load_balancer: Option<(String, String, String)>,
     /// Our target groups by name: ARN and tags.
     pub target_groups: BTreeMap<String, (String, Vec<Tag>)>,
+    /// `HTTP` or `HTTPS`: the protocol of the shared listener (route `host`), whose ARN and port are in `listeners`.
+    pub protocol: Option<String>,
     /// All listeners of the load balancer (route `port`): ARN and port.
     pub listeners: Vec<(String, u16)>,
     /// All rules of the listener (route `host`; and of our own listener, route `port`): ARN, priority, hosts.

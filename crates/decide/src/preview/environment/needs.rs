@@ -1,0 +1,56 @@
+//! What has to be looked at: as little as possible, because each look is a call.
+
+use longshore_model::Timestamp;
+use longshore_model::preview::{Environment, Policy, State};
+
+use super::draft::is_blocked;
+use super::seen::Needs;
+use super::{expiry, removal, route_elb, sleep, tokens, wanted};
+
+/// Tasks do not crash sooner: until then nobody looks for stopped ones, so that a deploy that goes well costs no look.
+const NO_CRASH_YET_MS: i64 = 5_000;
+
+/// What has to be looked at for the next decision. A settled environment needs its tasks at most.
+#[must_use]
+pub fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> Needs {
+    if expiry::is_down(record, policy, now) {
+        return removal::needs(record, policy, now);
+    }
+    let Some(policy) = policy else { return Needs::default() };
+    let reborn = (record.state == State::Removing).then(|| wanted::reborn(record, now));
+    let record = reborn.as_ref().unwrap_or(record);
+    let Some(parts) = tokens::parts(record, policy) else { return Needs::default() };
+    let progress = &record.progress;
+    let serves = progress.deployed.is_some() && !sleep::is_asleep(record);
+    if wanted::is_untouched(record) {
+        return Needs::default();
+    }
+    if is_blocked(record, now) || wanted::is_settled(record, policy, now) {
+        return Needs { tasks: serves, ..Needs::default() };
+    }
+    let deploys = wanted::wants_deploy(record, policy) && !sleep::is_asleep(record);
+    let registered = progress.deploying.as_ref().is_some_and(|deploying| {
+        wanted::is_wanted(record, policy, deploying)
+            && deploying.task_definitions.iter().all(|arn| !arn.is_empty())
+    });
+    let runs = deploys || (wanted::serves(record) && !sleep::is_due(record, policy, now) && serves);
+    let made = parts.iter().all(|part| progress.resources.services.contains_key(part.name));
+    let any_made = !progress.resources.services.is_empty() || !progress.intents.is_empty();
+    let has_elb = route_elb::is_used(record, policy);
+    let waits = progress.deploying.is_some() || record.state == State::Waking;
+    Needs {
+        services: true,
+        tasks: runs && any_made,
+        stopped: runs && waits && any_made && now >= progress.changed_at.plus_ms(NO_CRASH_YET_MS),
+        base: (deploys && !registered) || (runs && !made),
+        balancer: runs
+            && has_elb
+            && (!route_elb::is_complete(record, policy) || !progress.intents.is_empty()),
+        target_health: runs && has_elb && any_made,
+        revisions: deploys && parts.iter().any(|part| !is_known_family(record, part.name)),
+    }
+}
+
+pub(super) fn is_known_family(record: &Environment, name: &str) -> bool {
+    record.progress.resources.families.iter().any(|family| family == name)
+}

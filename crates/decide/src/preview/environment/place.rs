@@ -1,0 +1,86 @@
+//! Where an environment is: its cluster, its route, its address.
+
+use std::collections::BTreeSet;
+
+use longshore_model::preview::{Environment, Policy, Route};
+
+/// The cluster of its services: the one that it was made in, or will be.
+#[must_use]
+pub fn cluster<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Option<&'a str> {
+    let made = record.progress.resources.cluster.as_deref();
+    made.or(policy.map(|policy| policy.cluster.as_str()))
+}
+
+/// How requests get there: the route that it was made with, or will be.
+#[must_use]
+pub fn route<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Option<&'a Route> {
+    let made = record.progress.resources.route.as_ref();
+    made.or(policy.map(|policy| &policy.route))
+}
+
+/// The names of all ECS services that it has or may have.
+#[must_use]
+pub fn service_names(record: &Environment) -> Vec<String> {
+    let resources = &record.progress.resources;
+    let names = record.names.services.iter().chain(&resources.families).chain(resources.services.keys());
+    let names: BTreeSet<&String> = names.collect();
+    names.into_iter().cloned().collect()
+}
+
+/// Its host name, where it has one of its own.
+#[must_use]
+pub fn host(record: &Environment, policy: Option<&Policy>) -> Option<String> {
+    match route(record, policy)? {
+        Route::Proxy { domain, .. } | Route::Host { domain, .. } => {
+            Some(format!("{}.{domain}", record.names.id))
+        }
+        Route::Port { .. } => None,
+    }
+}
+
+/// Where it answers, or will; `None` while that is not known. It is announced only once it answers.
+#[must_use]
+pub fn url(record: &Environment, policy: Option<&Policy>) -> Option<String> {
+    let resources = &record.progress.resources;
+    let (scheme, host, port) = match route(record, policy)? {
+        Route::Proxy { scheme, port, .. } => (scheme.as_str(), host(record, policy)?, *port),
+        Route::Port { .. } => ("http", resources.dns_name.clone()?, Some(resources.port?)),
+        Route::Host { .. } => {
+            (resources.scheme.as_deref().unwrap_or("https"), host(record, policy)?, resources.port)
+        }
+    };
+    let port = port.filter(|port| *port != if scheme == "https" { 443 } else { 80 });
+    Some(match port {
+        Some(port) => format!("{scheme}://{host}:{port}/"),
+        None => format!("{scheme}://{host}/"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn the_address_is_that_of_the_route() {
+        let mut record = samples::record();
+        let mut policy = samples::policy();
+        let address = |record: &Environment, policy: &Policy| url(record, Some(policy)).unwrap_or_default();
+        assert_eq!(address(&record, &policy), "http://x.shop.preview.test:8080/");
+        policy.route = samples::port_route();
+        assert_eq!(address(&record, &policy), "", "there is no listener yet");
+        record.progress.resources.port = Some(8004);
+        record.progress.resources.dns_name = Some("lb.test".into());
+        assert_eq!(address(&record, &policy), "http://lb.test:8004/");
+        policy.route = samples::host_route();
+        record.progress.resources.port = Some(443);
+        record.progress.resources.scheme = Some("https".into());
+        assert_eq!(address(&record, &policy), "https://x.shop.preview.test/");
+        record.progress.resources.route = Some(samples::port_route());
+        assert_eq!(
+            address(&record, &policy),
+            "http://lb.test:443/",
+            "it keeps the route that it was made with"
+        );
+    }
+}

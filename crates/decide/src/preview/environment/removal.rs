@@ -1,0 +1,190 @@
+//! The way out, from any state: hooks, services, rules and listener, target groups, revisions; and then one more look.
+
+use std::collections::BTreeSet;
+
+use longshore_model::Timestamp;
+use longshore_model::preview::{Environment, Moment, Policy, Presence, Progress, Removal, Route, State};
+
+use super::draft::{Draft, is_blocked};
+use super::seen::{Action, Needs};
+use super::tokens::{are_ours, is_our_service};
+use super::{hooks, place, route_elb, route_proxy};
+
+/// A call that was begun so long ago at most may still make something that is not visible yet.
+const MAY_STILL_COME_MS: i64 = 30_000;
+/// Revisions that are deregistered at once: the account has a quota of calls.
+const REVISIONS_AT_ONCE: usize = 20;
+
+/// What has to be looked at before something is removed, and before it is called gone.
+pub(super) fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> Needs {
+    let progress = &record.progress;
+    if progress.actions == 0 || is_blocked(record, now) || waits_for_hooks(record, policy) {
+        return Needs::default();
+    }
+    Needs {
+        services: true,
+        revisions: !progress.resources.families.is_empty(),
+        balancer: has_balancer(record, policy),
+        ..Needs::default()
+    }
+}
+
+/// Whether hooks come first. Then nothing else is looked at.
+fn waits_for_hooks(record: &Environment, policy: Option<&Policy>) -> bool {
+    let hooks = policy.map_or(0, |policy| policy.hooks.before_destroy.len());
+    let done =
+        record.progress.hooks.iter().filter(|(key, run)| {
+            !hooks::is_after(key) && run.state == longshore_model::preview::HookState::Done
+        });
+    record.progress.deployed.is_some() && done.count() < hooks
+}
+
+fn has_balancer(record: &Environment, policy: Option<&Policy>) -> bool {
+    matches!(place::route(record, policy), Some(Route::Port { .. } | Route::Host { .. }))
+}
+
+pub(super) fn decide(draft: &mut Draft<'_>) {
+    let Presence::Down(removal) = draft.record.wish.presence.clone() else { return };
+    if draft.record.state != State::Removing {
+        enter(draft, &removal);
+    }
+    if let Some(policy) = draft.seen.policy.clone() {
+        route_proxy::close(draft, &policy, "it is being removed");
+    }
+    if draft.record.progress.actions == 0 {
+        return gone(draft, &removal);
+    }
+    if !hooks::before_destroy(draft) {
+        return;
+    }
+    draft.look_soon();
+    let all_seen = draft.seen.services.seen().is_some()
+        && (draft.record.progress.resources.families.is_empty() || draft.seen.revisions.seen().is_some())
+        && (!has_balancer(&draft.record, draft.seen.policy.as_deref())
+            || draft.seen.balancer.seen().is_some());
+    if !all_seen || draft.has_gap() {
+        draft.wait("nothing is removed before all of it was looked at");
+        return;
+    }
+    let mut left = services(draft);
+    left |= balancer(draft);
+    left |= revisions(draft);
+    if left || draft.has_actions() {
+        return;
+    }
+    let now = draft.now;
+    let may_come = draft
+        .open_intents()
+        .iter()
+        .find(|intent| intent.what.starts_with("create") && now < intent.at.plus_ms(MAY_STILL_COME_MS));
+    if let Some(intent) = may_come {
+        let (what, at) = (intent.what.clone(), intent.at.plus_ms(MAY_STILL_COME_MS));
+        draft.wait(format!("`{what}` was asked for and not answered: what it may have made must be seen"));
+        draft.look_at(at);
+        return;
+    }
+    gone(draft, &removal);
+}
+
+/// What was on its way is given up, and earlier errors say nothing any more.
+fn enter(draft: &mut Draft<'_>, removal: &Removal) {
+    draft.begin_anew();
+    draft.record.state = State::Removing;
+    draft.record.progress.deploying = None;
+    draft.record.progress.failure = None;
+    draft.record.progress.asleep_since = None;
+    if draft.record.progress.actions > 0 {
+        let text = format!("{} is being removed: {}", draft.record.names.id, removal.why);
+        draft.tell(Moment::Removing, &format!("removing/{}", removal.since.0), text, Vec::new());
+    }
+}
+
+/// Services. Says whether one is left.
+fn services(draft: &mut Draft<'_>) -> bool {
+    let Some(services) = draft.seen.services.seen() else { return true };
+    let mut left = false;
+    for name in place::service_names(&draft.record) {
+        let Some(service) = services.get(&name) else { continue };
+        match service.status.as_str() {
+            "ACTIVE" if is_our_service(&draft.record, service) => {
+                left = true;
+                draft.push(Action::DeleteService { name });
+            }
+            // Its tags may be gone with it; in any case it ends by itself.
+            "DRAINING" => {
+                left = true;
+                draft.wait(format!("service `{name}` is draining: its tasks are being stopped"));
+            }
+            _ => {}
+        }
+    }
+    left
+}
+
+/// Rules, listeners and target groups, in the order in which they let go of each other. Says whether one is left.
+fn balancer(draft: &mut Draft<'_>) -> bool {
+    let Some(seen) = draft.seen.balancer.seen() else { return false };
+    let listeners = route_elb::our_listeners(&draft.record, seen);
+    let rules = route_elb::our_rules(&draft.record, seen);
+    let groups = seen.target_groups.values().filter(|(_, tags)| are_ours(&draft.record, tags));
+    let groups: BTreeSet<String> = groups.map(|(arn, _)| arn.clone()).collect();
+    let left = !(listeners.is_empty() && rules.is_empty() && groups.is_empty());
+    // Rules of our own listener go with it.
+    let own = |rule: &str| listeners.keys().any(|listener| belongs(rule, listener));
+    for rule in rules.keys().filter(|rule| !own(rule)) {
+        draft.push(Action::DeleteRule(rule.clone()));
+    }
+    for listener in listeners.keys() {
+        draft.push(Action::DeleteListener(listener.clone()));
+    }
+    for group in groups {
+        draft.push(Action::DeleteTargetGroup(group));
+    }
+    left
+}
+
+/// Whether a rule is of a listener: its ARN is the listener's with another kind and an id more.
+fn belongs(rule: &str, listener: &str) -> bool {
+    let of_rule = rule.replacen(":listener-rule/", ":listener/", 1);
+    of_rule.strip_prefix(listener).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The revisions of our families. Says whether one is left.
+fn revisions(draft: &mut Draft<'_>) -> bool {
+    let Some(revisions) = draft.seen.revisions.seen() else { return false };
+    let families = draft.record.progress.resources.families.clone();
+    let active: Vec<&String> = families.iter().filter_map(|family| revisions.get(family)).flatten().collect();
+    for arn in active.iter().take(REVISIONS_AT_ONCE) {
+        draft.push(Action::Deregister((*arn).clone()));
+    }
+    !active.is_empty()
+}
+
+/// Nothing is left. Somebody may want it back meanwhile: then it begins another life.
+fn gone(draft: &mut Draft<'_>, removal: &Removal) {
+    let id = draft.record.names.id.clone();
+    draft.close_intents();
+    if draft.record.progress.announced.is_some() {
+        draft.tell(Moment::Removed, "removed", format!("{id} is gone: {}", removal.why), Vec::new());
+    }
+    route_proxy::remove(draft);
+    let Some(by) = removal.again.clone() else {
+        draft.forget = true;
+        return;
+    };
+    let record = &mut draft.record;
+    record.life += 1;
+    record.state = State::Queued;
+    record.wish.presence = Presence::Up { by };
+    record.progress = Progress {
+        created_at: draft.now,
+        changed_at: draft.now,
+        last_request_at: record.progress.last_request_at,
+        ..Progress::default()
+    };
+    draft.look_at(draft.now);
+}
+
+#[cfg(test)]
+#[path = "removal_tests.rs"]
+mod tests;

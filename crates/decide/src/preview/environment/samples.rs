@@ -1,0 +1,80 @@
+//! A policy and a record for tests.
+
+use std::collections::BTreeMap;
+
+use longshore_model::Timestamp;
+use longshore_model::preview::{
+    Access, Environment, Health, Hooks, Limits, Names, Policy, Presence, Progress, Revision, Route,
+    ServicePolicy, Sleep, State, Subject, Trigger, Wish,
+};
+
+pub(super) fn policy() -> Policy {
+    Policy {
+        repository: "octo/shop".into(),
+        app: "shop".into(),
+        trigger: Trigger::default(),
+        cluster: "previews".into(),
+        services: vec![service("web")],
+        route: Route::Proxy {
+            domain: "preview.test".into(),
+            scheme: "http".into(),
+            port: Some(8080),
+            access: Access::Public,
+        },
+        limits: Limits::default(),
+        hooks: Hooks::default(),
+    }
+}
+
+pub(super) fn service(name: &str) -> ServicePolicy {
+    ServicePolicy {
+        name: name.into(),
+        task_definition: "base".into(),
+        like: None,
+        container: None,
+        port: 80,
+        image: Some("shop:{{ sha }}".into()),
+        environment: BTreeMap::new(),
+        cpu: None,
+        memory: None,
+        count: 1,
+        launch_type: None,
+        capacity_providers: Vec::new(),
+        network: None,
+        paths: Vec::new(),
+        health: Health::default(),
+    }
+}
+
+pub(super) fn port_route() -> Route {
+    Route::Port { load_balancer: "arn:lb".into(), first: 8000, last: 8002 }
+}
+
+pub(super) fn host_route() -> Route {
+    Route::Host { listener: "arn:listener".into(), domain: "preview.test".into() }
+}
+
+pub(super) fn record() -> Environment {
+    Environment {
+        names: Names {
+            id: "x.shop".into(),
+            label: "x".into(),
+            services: vec!["shop-x".into()],
+            target_groups: vec!["shop-x-tg".into()],
+        },
+        repository: "octo/shop".into(),
+        subject: Subject::Branch("feature/x".into()),
+        life: 1,
+        wish: Wish {
+            presence: Presence::Up { by: "github".into() },
+            revision: Revision { sha: "a".repeat(40), branch: "feature/x".into(), pull_request: None },
+            pinned: false,
+            keep_until: None,
+            sleep: Sleep::Auto,
+            attempt: 0,
+        },
+        progress: Progress { created_at: Timestamp(1_000), ..Progress::default() },
+        state: State::Queued,
+        waiting: Vec::new(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What is wanted of an environment, beside what was tried and what is there.
+
+use longshore_model::Timestamp;
+use longshore_model::preview::{Deployed, Environment, Failure, HookState, Policy, Progress, State};
+
+use super::sleep;
+use super::tokens::shape;
+
+/// What its services should come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// The revision that is being rolled out.
+    Deploy,
+    /// What was deployed last.
+    Serve,
+    /// The same, without tasks, until something wakes it.
+    Sleep,
+    /// No tasks: what was to run does not.
+    Stop,
+}
+
+/// Whether nothing was ever begun for it.
+pub(super) fn is_untouched(record: &Environment) -> bool {
+    let Progress { deploying, deployed, failure, actions, .. } = &record.progress;
+    deploying.is_none() && deployed.is_none() && failure.is_none() && *actions == 0
+}
+
+/// Whether a deploy is the one that is wanted now.
+pub(super) fn is_wanted(record: &Environment, policy: &Policy, deploy: &Deployed) -> bool {
+    let wish = &record.wish;
+    deploy.revision == wish.revision && deploy.attempt == wish.attempt && deploy.shape == shape(policy)
+}
+
+/// Whether what is wanted has failed: then only another wish is tried.
+pub(super) fn has_failed(record: &Environment, policy: &Policy) -> bool {
+    let wish = &record.wish;
+    let same = |failure: &Failure| failure.revision == wish.revision && failure.attempt == wish.attempt;
+    record.progress.failure.as_ref().is_some_and(same)
+        && record.progress.failed_shape.as_ref() == Some(&shape(policy))
+}
+
+/// Whether something else than what was deployed is wanted, and may be tried.
+pub(super) fn wants_deploy(record: &Environment, policy: &Policy) -> bool {
+    let is_deployed = |deployed| is_wanted(record, policy, deployed);
+    !has_failed(record, policy) && !record.progress.deployed.as_ref().is_some_and(is_deployed)
+}
+
+/// Whether what was deployed last can run: it did not fail since, as it may when it is woken.
+pub(super) fn serves(record: &Environment) -> bool {
+    let Progress { deployed, failure, failed_shape, .. } = &record.progress;
+    let failed = |deployed: &Deployed| {
+        failure.as_ref().is_some_and(|failure| {
+            failure.revision == deployed.revision
+                && failure.attempt == deployed.attempt
+                && failed_shape.as_ref() == Some(&deployed.shape)
+        })
+    };
+    deployed.as_ref().is_some_and(|deployed| !failed(deployed))
+}
+
+/// Whether all was seen to be as it should be, and nothing is due.
+pub(super) fn is_settled(record: &Environment, policy: &Policy, now: Timestamp) -> bool {
+    let progress = &record.progress;
+    let is_asleep = sleep::is_asleep(record);
+    progress.steady
+        && progress.intents.is_empty()
+        && progress.deploying.is_none()
+        && (is_asleep || !wants_deploy(record, policy))
+        && (is_asleep || progress.asleep_since.is_none())
+        && !sleep::is_due(record, policy, now)
+}
+
+/// It was being removed and is wanted again: what is left of it is used, and all hooks run anew.
+pub(super) fn reborn(record: &Environment, now: Timestamp) -> Environment {
+    let mut record = record.clone();
+    let before = std::mem::take(&mut record.progress);
+    record.life += 1;
+    record.state = State::Creating;
+    // A hook that runs still must end before anything is made anew.
+    let is_running = |state: &HookState| *state == HookState::Running;
+    record.progress = Progress {
+        created_at: now,
+        changed_at: now,
+        last_request_at: before.last_request_at,
+        resources: before.resources,
+        hooks: before.hooks.into_iter().filter(|(_, run)| is_running(&run.state)).collect(),
+        actions: before.actions,
+        intents: before.intents,
+        announced: before.announced,
+        ..Progress::default()
+    };
+    record.progress.resources.services.clear();
+    record
+}
