@@ -7,6 +7,7 @@ use longshore_world::{Expect, Row, Scan, Store, Write, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 
 /// The version of documents that this program writes. It reads all earlier ones, too: see [`upgrade`].
 const VERSION: u64 = 1;
@@ -17,6 +18,9 @@ const PAGE: usize = 1000;
 /// So often is a change tried again whose record was written by somebody else in between.
 const AMEND_LIMIT: usize = 20;
 
+/// How many changes a slow listener may be behind before it loses the oldest.
+const BACKLOG: usize = 1024;
+
 /// Environments, by their id: [`longshore_model::preview::Environment`].
 pub const ENVIRONMENTS: &str = "environment";
 /// Deliveries, by their id: [`longshore_model::preview::Delivery`].
@@ -25,6 +29,15 @@ pub const DELIVERIES: &str = "delivery";
 pub const PAYLOADS: &str = "payload";
 /// Timelines, by `OBJECT/TIME/ORDINAL`: [`longshore_model::preview::Entry`].
 pub const ENTRIES: &str = "entry";
+/// The environments of a repository in the order of their making, by `REPOSITORY/TIME/ID`: written together with the
+/// records themselves.
+pub const ROSTER: &str = "roster";
+/// What is remembered of environments that are gone, by `REPOSITORY/ID`: [`longshore_model::preview::Ended`].
+pub const ENDED: &str = "ended";
+/// Deliveries by their coming, as `TIME/ID`.
+pub const ARRIVALS: &str = "arrival";
+/// Deliveries whose round has not ended yet, by `REPOSITORY/TIME/ID`.
+pub const PENDING: &str = "pending";
 /// What notifiers are to be told, by `TIME/ORDINAL`: [`longshore_model::preview::Notice`].
 pub const NOTICES: &str = "notice";
 /// How far a notifier has been told, and what it remembers of each environment.
@@ -53,13 +66,20 @@ pub struct Kept<T> {
 #[derive(Debug, Clone)]
 pub struct Book {
     store: Arc<dyn Store>,
+    changes: broadcast::Sender<String>,
 }
 
 impl Book {
     /// Over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, changes: broadcast::Sender::new(BACKLOG) }
+    }
+
+    /// The ids of environments whose record is written through this book, from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<String> {
+        self.changes.subscribe()
     }
 
     /// The store, for rows that are no documents.
@@ -120,7 +140,14 @@ impl Book {
     /// # Errors
     /// Those of the store: then it is not known whether they were written.
     pub async fn write(&self, writes: Vec<Write>) -> Result<bool, Error> {
-        Ok(self.store.write(writes).await? == Written::Stored)
+        let environments = writes.iter().filter(|write| write.table == ENVIRONMENTS);
+        let environments: Vec<String> = environments.map(|write| write.key.clone()).collect();
+        let is_stored = self.store.write(writes).await? == Written::Stored;
+        for environment in environments.into_iter().filter(|_| is_stored) {
+            // Nobody listens, often.
+            drop(self.changes.send(environment));
+        }
+        Ok(is_stored)
     }
 
     /// Changes a document as `change` says, on its newest state, until nobody else was faster. `change` is given `None`

@@ -2,6 +2,8 @@
 
 pub mod book;
 pub mod custom_resource;
+pub mod driver;
+pub mod lease;
 mod pace;
 mod patience;
 mod poller;
@@ -9,3 +11,4 @@ pub mod preview;
 mod revisions;
 pub mod run;
 pub mod service;
+pub mod shutdown;

@@ -96,6 +96,7 @@ pub(crate) fn instance(answer: &ContainerInstance) -> Instance {
         arn: answer.container_instance_arn.clone(),
         free_cpu: free("CPU"),
         free_memory: free("MEMORY"),
+        private_ip: None,
     }
 }
 

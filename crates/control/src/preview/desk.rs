@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use longshore_model::preview::view::{Command, DeliveryView, EnvironmentDetail, EnvironmentView};
-use longshore_model::preview::{Delivery, Policy};
-use longshore_model::{Error, Kind};
-use longshore_world::Clock;
+use longshore_decide::preview::activity::{self, Requested};
+use longshore_decide::preview::telling::moment;
+use longshore_decide::preview::{command, find, names};
+use longshore_model::preview::view::Command;
+use longshore_model::preview::{Delivery, DeliveryState, Environment, Policy};
+use longshore_model::{Error, Kind, Timestamp};
+use longshore_world::{Clock, Expect, Write};
 use tokio::sync::broadcast;
 
-use crate::book::Book;
-
-/// How many changes a slow listener may be behind before it loses the oldest.
-const BACKLOG: usize = 1024;
+use super::chronicle::Chronicle;
+use super::records::{self, Change};
+use super::repository::Ledger;
+use super::{Object, Previews};
+use crate::book::{ARRIVALS, Book, DELIVERIES, ENVIRONMENTS, PAYLOADS, PENDING, REPOSITORIES, put};
+use crate::driver::Driver;
 
 /// What became of a delivery at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +32,29 @@ pub enum Accepted {
 /// The door.
 #[derive(Debug)]
 pub struct Desk {
-    book: Book,
+    pub(super) book: Book,
     policies: BTreeMap<String, Arc<Policy>>,
     clock: Arc<dyn Clock>,
-    changes: broadcast::Sender<String>,
+    /// The world behind the door; absent where only what is kept can be shown.
+    pub(super) previews: Option<Arc<Previews>>,
+    driver: Driver<Object>,
+    asked: AtomicU64,
 }
 
 impl Desk {
-    /// Over what is kept. `policies` are by repository.
+    /// Over what is kept. `policies` are by repository. Nothing can be asked of GitHub or AWS through it.
     #[must_use]
     pub fn new(book: Book, policies: BTreeMap<String, Arc<Policy>>, clock: Arc<dyn Clock>) -> Self {
-        Self { book, policies, clock, changes: broadcast::Sender::new(BACKLOG) }
+        let driver = Driver::new(Arc::clone(&clock));
+        Self { book, policies, clock, previews: None, driver, asked: AtomicU64::default() }
+    }
+
+    /// The door to these reconcilers: what is asked wakes them, whether this process drives them or another one does.
+    #[must_use]
+    pub fn of(previews: Arc<Previews>, driver: Driver<Object>) -> Self {
+        let (book, policies) = (previews.book.clone(), previews.policies.clone());
+        let clock = Arc::clone(&previews.world.clock);
+        Self { book, policies, clock, previews: Some(previews), driver, asked: AtomicU64::default() }
     }
 
     /// The store with meaning, for tokens, sessions and the audit log.
@@ -57,10 +75,16 @@ impl Desk {
         &self.policies
     }
 
+    /// The rounds behind the door, for `/metrics` and for people who ask how they are.
+    #[must_use]
+    pub fn driver(&self) -> &Driver<Object> {
+        &self.driver
+    }
+
     /// The ids of environments whose record changed, from now on.
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<String> {
-        self.changes.subscribe()
+        self.book.changes()
     }
 
     /// Stores a delivery with its bytes, and wakes the reconciler of its repository. When this returns, it survives the
@@ -68,32 +92,27 @@ impl Desk {
     ///
     /// # Errors
     /// Those of the store: then the sender must be told to send it again.
-    pub async fn deliver(&self, _delivery: Delivery, _payload: Vec<u8>) -> Result<Accepted, Error> {
-        Err(Error::new(Kind::Unavailable, "cannot take deliveries"))
-    }
-
-    /// All environments, in the order of their ids.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn environments(&self) -> Result<Vec<EnvironmentView>, Error> {
-        Ok(Vec::new())
-    }
-
-    /// An environment with its services, tasks and timeline. `name` is an id, a branch, or `#NUMBER`.
-    ///
-    /// # Errors
-    /// Those of the store; [`Kind::NotFound`] with the nearest names when there is none.
-    pub async fn environment(&self, name: &str) -> Result<EnvironmentDetail, Error> {
-        Err(Error::new(Kind::NotFound, format!("there is no environment `{name}`")))
-    }
-
-    /// The last lines of its tasks' logs, the oldest first.
-    ///
-    /// # Errors
-    /// Those of the calls; [`Kind::NotFound`] when there is none.
-    pub async fn logs(&self, name: &str, _lines: u16) -> Result<Vec<String>, Error> {
-        Err(Error::new(Kind::NotFound, format!("there is no environment `{name}`")))
+    pub async fn deliver(&self, delivery: Delivery, payload: Vec<u8>) -> Result<Accepted, Error> {
+        let id = &delivery.id;
+        let arrival = format!("{}/{id}", moment(delivery.at));
+        let raw = Write { table: PAYLOADS, key: id.clone(), expect: Expect::Anything, body: Some(payload) };
+        let mut writes = vec![
+            put(DELIVERIES, id.as_str(), Expect::Absent, &delivery),
+            raw,
+            put(ARRIVALS, arrival.as_str(), Expect::Anything, id),
+        ];
+        let repository =
+            delivery.repository.as_ref().filter(|_| delivery.state == DeliveryState::Accepted);
+        writes.extend(
+            repository.map(|name| put(PENDING, format!("{name}/{arrival}"), Expect::Anything, id)),
+        );
+        if !self.book.write(writes).await? {
+            return Ok(Accepted::Known);
+        }
+        if let Some(name) = repository {
+            self.driver.wake(Object::Repository(name.clone()));
+        }
+        Ok(Accepted::New)
     }
 
     /// Does what a person asks, as far as it can be done at once: records are changed, and reconcilers woken. The answer
@@ -101,15 +120,103 @@ impl Desk {
     ///
     /// # Errors
     /// Those of the store; [`Kind::NotFound`] and [`Kind::Invalid`] for what cannot be asked.
-    pub async fn ask(&self, _command: &Command, _who: &str) -> Result<String, Error> {
-        Err(Error::new(Kind::Unavailable, "cannot take commands"))
+    pub async fn ask(&self, command: &Command, who: &str) -> Result<String, Error> {
+        match command {
+            Command::Up { repository, .. } => self.up(command, repository.as_deref(), who).await,
+            Command::Confirm { repository } => self.confirm(repository).await,
+            Command::Down { environment }
+            | Command::Extend { environment, .. }
+            | Command::Pin { environment, .. }
+            | Command::Sleep { environment }
+            | Command::Wake { environment } => self.change(command, environment, who).await,
+        }
     }
 
-    /// Deliveries, the newest first.
+    /// Takes requests of clients, by environment, that our own proxy has seen: at most a write a minute for each, and one
+    /// at once where it wakes somebody.
     ///
     /// # Errors
-    /// Those of the store.
-    pub async fn deliveries(&self, _limit: usize) -> Result<Vec<DeliveryView>, Error> {
-        Ok(Vec::new())
+    /// Those of the store, once all others were taken.
+    pub async fn requested(&self, requests: &[(String, Timestamp)]) -> Result<(), Error> {
+        let mut end = Ok(());
+        for (id, at) in requests {
+            match self.request(id, *at).await {
+                Ok(Requested::Wakes) => self.driver.wake(Object::Environment(id.clone())),
+                Ok(Requested::Noted | Requested::Known) => {}
+                Err(error) => end = Err(error),
+            }
+        }
+        end
+    }
+
+    async fn request(&self, id: &str, at: Timestamp) -> Result<Requested, Error> {
+        let mut chronicle = Chronicle::new(id, "request");
+        records::amend(&self.book, id, &Change::default(), &mut chronicle, self.clock.now(), |record| {
+            record.as_mut().map_or(Requested::Known, |record| activity::requested(record, at))
+        })
+        .await
+    }
+
+    async fn up(&self, command: &Command, repository: Option<&str>, who: &str) -> Result<String, Error> {
+        let policy = find::policy(repository, self.policies.values())?;
+        let subject = command::subject(command)?;
+        let unreachable = || Error::new(Kind::Unavailable, "this process cannot ask GitHub for the commit");
+        let github = &self.previews.as_ref().ok_or_else(unreachable)?.world.github;
+        let revision = github.head(&policy.repository, &subject).await?;
+        let all = records::of_repository(&self.book, &policy.repository).await?;
+        let all: Vec<Environment> = all.into_iter().map(|kept| kept.value).collect();
+        let known = find::of_subject(&policy.repository, &subject, &all);
+        let id = known.map_or_else(|| names::names(policy, &subject).id, |known| known.names.id.clone());
+        self.write(&id, who, |record, now| {
+            command::apply(record, command, policy, who, now, revision.as_ref())
+        })
+        .await
+    }
+
+    async fn change(&self, command: &Command, name: &str, who: &str) -> Result<String, Error> {
+        let record = self.find(name).await?;
+        let policy = self.policies.get(&record.repository);
+        self.write(&record.names.id, who, |record, now| match policy {
+            Some(policy) => command::apply(record, command, policy, who, now, None),
+            None => command::apply_without_policy(record, command, who, now),
+        })
+        .await
+    }
+
+    async fn confirm(&self, repository: &str) -> Result<String, Error> {
+        let policy = find::policy(Some(repository), self.policies.values())?;
+        let (name, now) = (&policy.repository, self.clock.now());
+        let change = |row: &mut Option<Ledger>| row.get_or_insert_default().confirmed_at = Some(now);
+        self.book.amend(REPOSITORIES, name, change).await?;
+        self.driver.wake(Object::Repository(name.clone()));
+        Ok(format!("{name} is looked at again, and what should go goes, however much it is"))
+    }
+
+    /// Writes what somebody asks into a record, and wakes its reconciler.
+    async fn write(
+        &self,
+        id: &str,
+        who: &str,
+        mut apply: impl FnMut(&mut Option<Environment>, Timestamp) -> Result<String, Error> + Send,
+    ) -> Result<String, Error> {
+        let now = self.clock.now();
+        let said = Change { by: Some(who), ..Change::default() };
+        // Not a round, but a place in the timeline of its own.
+        let asked = format!("asked-{}", self.asked.fetch_add(1, Ordering::Relaxed));
+        let mut chronicle = Chronicle::new(id, &asked);
+        let answer = records::amend(&self.book, id, &said, &mut chronicle, now, |record| apply(record, now));
+        let answer = answer.await??;
+        self.driver.wake(Object::Environment(id.to_owned()));
+        Ok(answer)
+    }
+
+    /// The record that somebody means.
+    pub(super) async fn find(&self, name: &str) -> Result<Environment, Error> {
+        if let Some(kept) = records::read(&self.book, name).await? {
+            return Ok(kept.value);
+        }
+        let all = self.book.all::<Environment>(ENVIRONMENTS, "").await?;
+        let all: Vec<Environment> = all.into_iter().map(|(_, kept)| kept.value).collect();
+        find::environment(name, &all).cloned()
     }
 }

@@ -1,5 +1,171 @@
 //! Preview environments: what drives `decide::preview` over the world.
+//!
+//! A round is plain async over the traits of `world`: no timer, no task and no channel is in it, so that a simulator can
+//! poll it by hand and drop it anywhere. Two rounds of one object at once, in two processes, do no harm: each action
+//! follows a write that only one of them can make.
 
+mod act;
+mod balancer;
+mod chronicle;
 mod desk;
+mod environment;
+mod gather;
+mod hooks;
+
+mod listen;
+mod look;
+mod notifier;
+mod object;
+mod records;
+mod repository;
+mod serve;
+mod showing;
+mod sweep;
+mod tidy;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use longshore_decide::preview::events;
+use longshore_model::preview::{Environment, Policy};
+use longshore_model::seen::Task;
+use longshore_model::{Error, Timestamp};
+use longshore_world::{Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services};
+
+use crate::book::Book;
+use crate::driver;
 
 pub use self::desk::{Accepted, Desk};
+pub use self::gather::{GatheredEcs, GatheredServices};
+pub use self::object::Object;
+pub use self::serve::serve;
+
+/// What a round of a preview object came to.
+pub type Round = driver::Round<Object>;
+
+/// The world of preview environments.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// Services and task definitions.
+    pub services: Arc<dyn Services>,
+    /// Tasks.
+    pub ecs: Arc<dyn Ecs>,
+    /// Their output.
+    pub logs: Arc<dyn Logs>,
+    /// Load balancers, for routes `port` and `host`.
+    pub balancers: Option<Arc<dyn Balancers>>,
+    /// GitHub.
+    pub github: Arc<dyn GitHub>,
+    /// Hooks.
+    pub hooks: Arc<dyn Hooks>,
+    /// Whom notices are told, each under a name of its own.
+    pub notifiers: Vec<Arc<dyn Notifier>>,
+    /// Our own proxy, when it runs in this process.
+    pub routes: Option<Arc<dyn Routes>>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The rounds of preview environments.
+#[derive(Debug)]
+pub struct Previews {
+    world: World,
+    book: Book,
+    policies: BTreeMap<String, Arc<Policy>>,
+    memory: Mutex<Memory>,
+}
+
+/// What this process has found out and may forget: it is found out again.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Environments whose site our own proxy has been given.
+    sites: BTreeSet<String>,
+    /// Environments by the names of their services, for events.
+    services: BTreeMap<String, String>,
+    /// Environments that had a round in this process.
+    known: BTreeSet<String>,
+    /// Clusters in which environments were made.
+    clusters: BTreeSet<String>,
+    /// Services that are not ours, by cluster and name.
+    foreign: BTreeSet<(String, String)>,
+    /// What the last sweep has seen of the tasks of those that it woke, and when.
+    tasks: BTreeMap<String, (Timestamp, Vec<Task>)>,
+    /// The object whose timeline was looked through last.
+    tidied: Option<String>,
+}
+
+impl Previews {
+    /// Over a world and what is kept. `policies` are by repository.
+    #[must_use]
+    pub fn new(world: World, book: Book, policies: BTreeMap<String, Arc<Policy>>) -> Self {
+        Self { world, book, policies, memory: Mutex::default() }
+    }
+
+    /// One round of an object. `id` is its own, for what it writes down.
+    ///
+    /// # Errors
+    /// What kept it from its end. Whatever it has done until then is written down, and the next round goes on from there.
+    pub async fn round(&self, object: &Object, id: &str) -> Result<Round, Error> {
+        match object {
+            Object::Sweep => self.sweep(id).await,
+            Object::Tidy => self.tidy().await,
+            Object::Repository(name) => self.repository(name, id).await,
+            Object::Environment(environment) => self.environment(environment, id).await,
+            Object::Hooks(environment) => self.hooks(environment, id).await,
+            Object::Notifier(name) => self.notifier(name).await,
+        }
+    }
+
+    /// What is woken at the start and every few minutes. Environments are woken by the sweep, as far as there is reason.
+    #[must_use]
+    pub fn everything(&self) -> Vec<Object> {
+        let repositories = self.policies.keys().map(|name| Object::Repository(name.clone()));
+        let mut objects = vec![Object::Sweep, Object::Tidy];
+        objects.extend(repositories);
+        objects.extend(self.notifiers());
+        objects
+    }
+
+    /// Whom an event of EventBridge wakes: the environments whose services it names, and nothing else is read from it.
+    /// Services that this process has not seen are found by the sweep.
+    #[must_use]
+    pub fn on_event(&self, body: &str) -> Vec<Object> {
+        let names = events::services(body);
+        let memory = self.memory();
+        let environments: BTreeSet<&String> = names.iter().filter_map(|name| memory.services.get(name)).collect();
+        environments.into_iter().map(|id| Object::Environment(id.clone())).collect()
+    }
+
+    fn notifiers(&self) -> impl Iterator<Item = Object> {
+        self.world.notifiers.iter().map(|notifier| Object::Notifier(notifier.name().to_owned()))
+    }
+
+    fn policy(&self, repository: &str) -> Option<&Arc<Policy>> {
+        self.policies.get(repository)
+    }
+
+    fn policy_of(&self, record: &Environment) -> Option<&Arc<Policy>> {
+        self.policy(&record.repository)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// Never held across an await.
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl driver::Rounds<Object> for Previews {
+    async fn round(&self, object: &Object, id: &str) -> Result<Round, Error> {
+        Self::round(self, object, id).await
+    }
+
+    fn everything(&self) -> Vec<Object> {
+        Self::everything(self)
+    }
+}

@@ -51,6 +51,27 @@ pub fn apply(
     }
 }
 
+/// The same for an environment of which longshore.toml speaks no more: it can only be taken down.
+///
+/// # Errors
+/// [`Kind::NotFound`] for everything else.
+pub fn apply_without_policy(
+    record: &mut Option<Environment>,
+    command: &Command,
+    who: &str,
+    now: Timestamp,
+) -> Result<String, Error> {
+    match (record, command) {
+        (Some(record), Command::Down { .. }) => Ok(down(record, &person(who), now)),
+        (None, Command::Down { environment }) => Ok(format!("`{environment}` is gone already")),
+        _ => {
+            let error =
+                Error::new(Kind::NotFound, "longshore.toml has no [[preview]] of its repository any more");
+            Err(error.with_hint("`down` is all that can be done"))
+        }
+    }
+}
+
 /// What an [`Command::Up`] is for.
 ///
 /// # Errors

@@ -19,14 +19,19 @@ const HASH_LENGTH: usize = 10;
 /// The names of a branch's or pull request's environment.
 #[must_use]
 pub fn names(policy: &Policy, subject: &Subject) -> Names {
-    let label = label(policy, subject);
+    of_label(policy, &label(policy, subject))
+}
+
+/// The names that belong to a label, whichever branch it was made for.
+#[must_use]
+pub fn of_label(policy: &Policy, label: &str) -> Names {
     let services = policy.services.iter().enumerate();
     let services = services.map(|(index, service)| {
         let further = (index > 0).then_some(service.name.as_str());
-        (service_name(policy, &label, further), target_group_name(policy, &label, &service.name, index))
+        (service_name(policy, label, further), target_group_name(policy, label, &service.name, index))
     });
     let (services, target_groups) = services.unzip();
-    Names { id: format!("{label}.{}", policy.app), label, services, target_groups }
+    Names { id: format!("{label}.{}", policy.app), label: label.to_owned(), services, target_groups }
 }
 
 /// The longest of the policy's prefixes is left out, unless nothing would be left.

@@ -1,0 +1,43 @@
+//! Lines of timelines and notices, with keys that keep their order: written together with what they tell of.
+
+use longshore_decide::preview::telling::moment;
+use longshore_model::Timestamp;
+use longshore_model::preview::{Entry, EntryKind, Notice};
+use longshore_world::{Expect, Write};
+
+use crate::book::{ENTRIES, NOTICES, put};
+
+/// What one round says about one object.
+#[derive(Debug)]
+pub(super) struct Chronicle<'a> {
+    object: &'a str,
+    round: &'a str,
+    said: u32,
+}
+
+impl<'a> Chronicle<'a> {
+    /// `object` is an environment's id, or a repository; `round` is unique.
+    pub(super) const fn new(object: &'a str, round: &'a str) -> Self {
+        Self { object, round, said: 0 }
+    }
+
+    /// A line of the object's timeline.
+    pub(super) fn line(&mut self, at: Timestamp, kind: EntryKind, text: String) -> Write {
+        let entry =
+            Entry { at, object: self.object.to_owned(), round: self.round.to_owned(), kind, text };
+        let moment = self.key(at);
+        let key = format!("{}/{moment}", self.object);
+        put(ENTRIES, key, Expect::Anything, &entry)
+    }
+
+    /// Something that people should hear of.
+    pub(super) fn notice(&mut self, at: Timestamp, notice: &Notice) -> Write {
+        put(NOTICES, self.key(at), Expect::Anything, notice)
+    }
+
+    /// In the order of time, and within a round in the order of saying.
+    fn key(&mut self, at: Timestamp) -> String {
+        self.said += 1;
+        format!("{}/{}-{:06}", moment(at), self.round, self.said)
+    }
+}

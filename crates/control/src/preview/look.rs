@@ -1,0 +1,198 @@
+//! Looks at what a decision about an environment needs, all of it at the same time. What cannot be seen is a gap with the
+//! reason in it, never an absence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use futures_util::future::{join, join_all, join3, join5, try_join_all};
+use longshore_decide::preview::environment::{self, Look, Needs, Seen};
+use longshore_decide::preview::room;
+use longshore_decide::service::{FAILING_LINES, failing};
+use longshore_model::call::{ListTasks, MAX_SERVICES_PER_DESCRIBE, MAX_TASKS_PER_DESCRIBE};
+use longshore_model::preview::{Environment, Policy};
+use longshore_model::seen::{LogPosition, Service, Task};
+use longshore_model::Error;
+use serde_json::Value;
+
+use super::{Previews, records};
+
+/// What the sweep has seen of tasks is as good as a look of one's own for so long.
+const HANDED_OVER_MS: i64 = 10_000;
+/// The output of so many stopped tasks is read: they mostly say the same.
+const READ_STOPPED: usize = 3;
+
+impl Previews {
+    /// What the last sweep has seen of its tasks, once, when nothing else is to be looked at.
+    fn handed_over(&self, id: &str, needs: &Needs) -> Option<Vec<Task>> {
+        let (seen_at, tasks) = self.memory().tasks.remove(id)?;
+        let is_young = self.now().ms_since(seen_at).abs() <= HANDED_OVER_MS;
+        (is_young && needs.tasks && !needs.services).then_some(tasks)
+    }
+
+    /// Looks at what `needs` names.
+    pub(super) async fn look(&self, record: &Environment, needs: &Needs, round: &str) -> Result<Seen, Error> {
+        let policy = self.policy_of(record).cloned();
+        let policy_ref = policy.as_deref();
+        let Some(cluster) = environment::cluster(record, policy_ref) else {
+            // Without a policy, and made by nobody: there is no place to look at.
+            return Ok(Seen { policy, dice: dice(record, round), ..Seen::default() });
+        };
+        let handed = self.handed_over(&record.names.id, needs);
+        let is_handed = handed.is_some();
+        let (room, (services, tasks, stopped, revisions, (base, like)), (balancer, target_health)) = join3(
+            self.has_room(record, policy_ref),
+            join5(
+                when(needs.services, self.services_of(cluster, &environment::service_names(record))),
+                when(needs.tasks && !is_handed, self.tasks_of(cluster, record)),
+                when(needs.stopped, self.stopped_of(cluster, record)),
+                when(needs.revisions, self.revisions_of(record)),
+                join(
+                    when(needs.base, self.base(policy_ref)),
+                    when(needs.base, self.like(cluster, policy_ref)),
+                ),
+            ),
+            join(
+                when(needs.balancer, self.balancer(record, policy_ref)),
+                when(needs.target_health, self.target_health(record)),
+            ),
+        )
+        .await;
+        let tasks = handed.map_or(tasks, Look::Seen);
+        let addresses = self.addresses(cluster, tasks.seen().map_or(&[], Vec::as_slice)).await;
+        let id = &record.names.id;
+        Ok(Seen {
+            policy,
+            has_room: room?,
+            services,
+            tasks,
+            addresses,
+            stopped,
+            task_definitions: base,
+            like,
+            balancer,
+            target_health,
+            proxy_health: self.world.routes.as_ref().map(|routes| routes.health(id)).unwrap_or_default(),
+            revisions,
+            dice: dice(record, round),
+        })
+    }
+
+    async fn has_room(&self, record: &Environment, policy: Option<&Policy>) -> Result<bool, Error> {
+        let Some(policy) = policy.filter(|_| room::is_asked(record)) else { return Ok(true) };
+        let rivals = records::of_repository(&self.book, &record.repository).await?;
+        let rivals: Vec<Environment> = rivals.into_iter().map(|kept| kept.value).collect();
+        Ok(longshore_decide::preview::record::has_room(policy, record, &rivals))
+    }
+
+    async fn services_of(&self, cluster: &str, names: &[String]) -> Result<BTreeMap<String, Service>, Error> {
+        let parts = names.chunks(MAX_SERVICES_PER_DESCRIBE);
+        let parts = try_join_all(parts.map(|part| self.world.services.describe_services(cluster, part))).await?;
+        Ok(parts.into_iter().flatten().map(|service| (service.name.clone(), service)).collect())
+    }
+
+    pub(super) async fn tasks_of(&self, cluster: &str, record: &Environment) -> Result<Vec<Task>, Error> {
+        let tasks = self.tasks(cluster, record, false).await?;
+        Ok(tasks.into_iter().filter(|task| !task.is_stopped()).collect())
+    }
+
+    pub(super) async fn stopped_tasks_of(&self, cluster: &str, record: &Environment) -> Result<Vec<Task>, Error> {
+        let tasks = self.tasks(cluster, record, true).await?;
+        Ok(tasks.into_iter().filter(Task::is_stopped).collect())
+    }
+
+    async fn stopped_of(&self, cluster: &str, record: &Environment) -> Result<Vec<(Task, Vec<String>)>, Error> {
+        let mut tasks = self.stopped_tasks_of(cluster, record).await?;
+        tasks.sort_by(|one, other| other.stopped_at.cmp(&one.stopped_at).then_with(|| one.arn.cmp(&other.arn)));
+        let tails = tasks.iter().take(READ_STOPPED).map(|task| self.tail_of_failed(task));
+        let mut tails = join_all(tails).await.into_iter();
+        Ok(tasks.into_iter().map(|task| (task, tails.next().unwrap_or_default())).collect())
+    }
+
+    /// The tasks of an environment's services. They are listed by their families, which have the services' names: a
+    /// service that is not there yet or not any more is then no error. Other tasks of a family, such as hooks, are not
+    /// in its group.
+    async fn tasks(&self, cluster: &str, record: &Environment, stopped: bool) -> Result<Vec<Task>, Error> {
+        let names = environment::service_names(record);
+        let lists = names.iter().map(|name| {
+            let (cluster, family) = (cluster.to_owned(), Some(name.clone()));
+            let request = ListTasks { cluster, family, stopped, ..ListTasks::default() };
+            async move { self.world.ecs.list_tasks(&request).await }
+        });
+        let arns = try_join_all(lists).await?.concat();
+        let groups: BTreeSet<String> = names.iter().map(|name| format!("service:{name}")).collect();
+        let parts = arns.chunks(MAX_TASKS_PER_DESCRIBE);
+        let parts = try_join_all(parts.map(|part| self.world.ecs.describe_tasks(cluster, part))).await?;
+        let tasks = parts.into_iter().flat_map(|part| part.tasks);
+        Ok(tasks.filter(|task| task.group.as_ref().is_some_and(|group| groups.contains(group))).collect())
+    }
+
+    /// The last lines of a task that failed. What cannot be found out is left out: it is only shown.
+    async fn tail_of_failed(&self, task: &Task) -> Vec<String> {
+        let definition = self.world.ecs.describe_task_definition(&task.task_definition_arn).await;
+        let stream = definition.ok().and_then(|definition| {
+            failing(task, &definition, task.started_by.as_deref().unwrap_or_default())?.1
+        });
+        let Some(stream) = stream else { return Vec::new() };
+        let page = self.world.logs.read_log(&stream, &LogPosition::Tail(FAILING_LINES)).await;
+        let lines = page.ok().flatten().map(|page| page.lines).unwrap_or_default();
+        lines.into_iter().map(|line| line.message).collect()
+    }
+
+    async fn revisions_of(&self, record: &Environment) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        let names = environment::service_names(record);
+        let each = names.into_iter().map(|name| async move {
+            let revisions = self.world.services.active_revisions(&name).await?;
+            Ok::<_, Error>((name, revisions))
+        });
+        Ok(try_join_all(each).await?.into_iter().collect())
+    }
+
+    /// The task definitions that the policy varies, by its own references.
+    async fn base(&self, policy: Option<&Policy>) -> Result<BTreeMap<String, Option<Value>>, Error> {
+        let services = policy.map_or(&[][..], |policy| &policy.services);
+        let names: BTreeSet<&String> = services.iter().map(|service| &service.task_definition).collect();
+        let each = names.into_iter().map(|name| async move {
+            Ok::<_, Error>((name.clone(), self.world.services.task_definition(name).await?))
+        });
+        Ok(try_join_all(each).await?.into_iter().collect())
+    }
+
+    /// The services that the policy names as `like`.
+    async fn like(
+        &self,
+        cluster: &str,
+        policy: Option<&Policy>,
+    ) -> Result<BTreeMap<String, Option<Service>>, Error> {
+        let services = policy.map_or(&[][..], |policy| &policy.services);
+        let names: BTreeSet<String> = services.iter().filter_map(|service| service.like.clone()).collect();
+        let names: Vec<String> = names.into_iter().collect();
+        let mut seen = self.services_of(cluster, &names).await?;
+        Ok(names.into_iter().map(|name| (name.clone(), seen.remove(&name))).collect())
+    }
+
+    /// Addresses of the container instances that these tasks are on. One that cannot be found out is not in it: its
+    /// tasks get no requests until it can.
+    pub(super) async fn addresses(&self, cluster: &str, tasks: &[Task]) -> BTreeMap<String, IpAddr> {
+        let needed = tasks.iter().filter(|task| task.private_ip.is_none());
+        let arns: BTreeSet<&String> = needed.filter_map(|task| task.container_instance_arn.as_ref()).collect();
+        let arns: Vec<String> = arns.into_iter().cloned().collect();
+        let parts = arns.chunks(MAX_TASKS_PER_DESCRIBE);
+        let parts = join_all(parts.map(|part| self.world.ecs.describe_container_instances(cluster, part))).await;
+        let instances = parts.into_iter().filter_map(Result::ok).flatten();
+        instances.filter_map(|it| Some((it.arn, it.private_ip?.parse().ok()?))).collect()
+    }
+}
+
+/// Looks, when it is needed.
+async fn when<T>(needed: bool, look: impl Future<Output = Result<T, Error>>) -> Look<T> {
+    if !needed {
+        return Look::Not;
+    }
+    look.await.map_or_else(|error| Look::Gap(super::act::words(&error)), Look::Seen)
+}
+
+/// A number for ports and priorities: another for each environment and each try (FNV-1a).
+fn dice(record: &Environment, round: &str) -> u64 {
+    let bytes = record.names.id.bytes().chain(round.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,81 @@
+//! A round of a notifier: what it has not been told yet, in order. One that fails holds up nobody but itself, and is told
+//! everything once it is back.
+
+use longshore_decide::preview::telling::{self, Told};
+use longshore_model::Error;
+use longshore_model::preview::Notice;
+use longshore_world::{Expect, Scan};
+use serde_json::Value;
+
+use super::{Previews, Round};
+use crate::book::{Kept, NOTICES, NOTIFIERS, put, remove};
+
+/// So many notices are told in one round: then others may have theirs.
+const MOST: usize = 100;
+
+impl Previews {
+    pub(super) async fn notifier(&self, name: &str) -> Result<Round, Error> {
+        let kept = self.book.read::<Told>(NOTIFIERS, name).await?;
+        let mut expect = kept.as_ref().map_or(Expect::Absent, |kept| Expect::Generation(kept.generation));
+        let mut told = kept.map_or_else(|| Told::begin(self.now()), |kept| kept.value);
+        let mut after = told.up_to.clone();
+        for _ in 0..MOST {
+            let Some((key, notice)) = self.next_notice(&told, &mut after).await? else {
+                return Ok(Round::default());
+            };
+            let Some(mut writes) = self.tell(name, &key, &notice).await? else {
+                return Ok(Round { gone: true, ..Round::default() });
+            };
+            let now = self.now();
+            told.add(&key, now);
+            writes.push(put(NOTIFIERS, name, expect, &told));
+            if !self.book.write(writes).await? {
+                // Another process tells them, too: it goes on from what that one has written.
+                return Ok(Round { look_again_at: Some(now), ..Round::default() });
+            }
+            expect = match expect {
+                Expect::Generation(generation) => Expect::Generation(generation + 1),
+                Expect::Absent | Expect::Anything => Expect::Generation(1),
+            };
+        }
+        Ok(Round { look_again_at: Some(self.now()), ..Round::default() })
+    }
+
+    /// The first notice that is still to be told.
+    async fn next_notice(&self, told: &Told, after: &mut String) -> Result<Option<(String, Notice)>, Error> {
+        loop {
+            let scan = Scan { after: Some(after.clone()), limit: MOST, ..Scan::default() };
+            let page: Vec<(String, Kept<Notice>)> = self.book.scan(NOTICES, &scan).await?;
+            let Some((last, _)) = page.last() else { return Ok(None) };
+            let last = last.clone();
+            if let Some((key, notice)) = page.into_iter().find(|(key, _)| told.is_due(key)) {
+                return Ok(Some((key, notice.value)));
+            }
+            *after = last;
+        }
+    }
+
+    /// Tells one notice. What the notifier wants to remember of the environment is to be written together with the fact
+    /// that it was told. `None`: there is no such notifier any more.
+    async fn tell(
+        &self,
+        name: &str,
+        key: &str,
+        notice: &Notice,
+    ) -> Result<Option<Vec<longshore_world::Write>>, Error> {
+        let notifier = self.world.notifiers.iter().find(|notifier| notifier.name() == name);
+        let Some(notifier) = notifier else { return Ok(None) };
+        let row = format!("{name}/{}", notice.environment);
+        let memory = self.book.read::<Value>(NOTIFIERS, &row).await?.map(|kept| kept.value);
+        match notifier.tell(notice, memory.as_ref()).await {
+            Ok(after) if after == memory => Ok(Some(Vec::new())),
+            Ok(Some(after)) => Ok(Some(vec![put(NOTIFIERS, row, Expect::Anything, &after)])),
+            Ok(None) => Ok(Some(vec![remove(NOTIFIERS, row, Expect::Anything)])),
+            Err(error) if telling::is_left_out(error.kind()) => {
+                tracing::warn!(notifier = name, notice = key, error = %error, "a notice was refused and is left out");
+                Ok(Some(Vec::new()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Records of environments in the store: each written whole, under its generation, together with what the change says.
+
+use futures_util::future::try_join_all;
+use longshore_decide::preview::environment::Outcome;
+use longshore_decide::preview::timeline;
+use longshore_model::preview::{Ended, Environment, Notice};
+use longshore_model::{Error, Kind, Timestamp};
+use longshore_world::{Expect, Write};
+
+use super::chronicle::Chronicle;
+use crate::book::{Book, ENDED, ENVIRONMENTS, Kept, ROSTER, put, remove};
+
+/// So often is a change tried again whose record was written by somebody else in between.
+const AMEND_LIMIT: usize = 20;
+
+/// A record, or the absence of one.
+pub(super) type Found = Option<Kept<Environment>>;
+
+/// A change of a record, and what is said of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Change<'a> {
+    /// The record as it should be kept; absent: it goes.
+    pub(super) after: Option<&'a Environment>,
+    /// What people should hear of.
+    pub(super) notices: &'a [Notice],
+    /// What is remembered of one that goes.
+    pub(super) ended: Option<&'a Ended>,
+    /// Who asked for the change, when it was asked for.
+    pub(super) by: Option<&'a str>,
+    /// What the action came to whose end is written.
+    pub(super) outcome: Option<&'a Outcome>,
+}
+
+/// The environment's record.
+pub(super) async fn read(book: &Book, id: &str) -> Result<Found, Error> {
+    book.read(ENVIRONMENTS, id).await
+}
+
+/// All records of a repository, in the order of their ids.
+pub(super) async fn of_repository(book: &Book, repository: &str) -> Result<Vec<Kept<Environment>>, Error> {
+    let prefix = format!("{repository}/");
+    let roster = book.all::<()>(ROSTER, &prefix).await?;
+    let ids = roster.iter().filter_map(|(key, _)| key.strip_prefix(&prefix));
+    let records = try_join_all(ids.map(|id| read(book, id))).await?;
+    Ok(records.into_iter().flatten().collect())
+}
+
+/// Writes a record under the generation of `before`. `None`: somebody else was faster. Else the new generation.
+pub(super) async fn write(
+    book: &Book,
+    before: &Found,
+    change: &Change<'_>,
+    chronicle: &mut Chronicle<'_>,
+    now: Timestamp,
+) -> Result<Option<Found>, Error> {
+    let Some(id) = before.as_ref().map(|kept| &kept.value).or(change.after).map(|it| it.names.id.clone()) else {
+        return Ok(Some(None));
+    };
+    let expect = before.as_ref().map_or(Expect::Absent, |kept| Expect::Generation(kept.generation));
+    let known = before.as_ref().map(|kept| &kept.value);
+    let mut writes = vec![match change.after {
+        Some(after) => put(ENVIRONMENTS, id.as_str(), expect, after),
+        None => remove(ENVIRONMENTS, id.as_str(), expect),
+    }];
+    writes.extend(roster(known, change.after));
+    writes.extend(change.ended.map(|ended| put(ENDED, ended_key(ended), Expect::Anything, ended)));
+    for (kind, text) in timeline::lines(known, change.after, change.by, change.outcome) {
+        writes.push(chronicle.line(now, kind, text));
+    }
+    writes.extend(change.notices.iter().map(|notice| chronicle.notice(now, notice)));
+    if !book.write(writes).await? {
+        return Ok(None);
+    }
+    let generation = before.as_ref().map_or(1, |kept| kept.generation + 1);
+    Ok(Some(change.after.map(|after| Kept { value: after.clone(), generation })))
+}
+
+/// Changes a record as `change` says, on its newest state, until nobody else was faster. What `change` leaves as it is
+/// is not written. `said` has what the timeline says of it, beside what differs.
+pub(super) async fn amend<R>(
+    book: &Book,
+    id: &str,
+    said: &Change<'_>,
+    chronicle: &mut Chronicle<'_>,
+    now: Timestamp,
+    mut change: impl FnMut(&mut Option<Environment>) -> R + Send,
+) -> Result<R, Error> {
+    for _ in 0..AMEND_LIMIT {
+        let before = read(book, id).await?;
+        let mut after = before.as_ref().map(|kept| kept.value.clone());
+        let answer = change(&mut after);
+        if after.as_ref() == before.as_ref().map(|kept| &kept.value) {
+            return Ok(answer);
+        }
+        let change = Change { after: after.as_ref(), ..*said };
+        if write(book, &before, &change, chronicle, now).await?.is_some() {
+            return Ok(answer);
+        }
+    }
+    Err(Error::new(Kind::Conflict, format!("cannot change environment `{id}`: others keep changing it")))
+}
+
+/// What is remembered of a repository's environments that are gone, by key.
+pub(super) async fn ended(book: &Book, repository: &str) -> Result<Vec<(String, Kept<Ended>)>, Error> {
+    book.all(ENDED, &format!("{repository}/")).await
+}
+
+fn ended_key(ended: &Ended) -> String {
+    format!("{}/{}", ended.repository, ended.environment)
+}
+
+/// The line of the repository's roster, when it has to change.
+fn roster(before: Option<&Environment>, after: Option<&Environment>) -> Option<Write> {
+    let key = |record: &Environment| format!("{}/{}", record.repository, record.names.id);
+    match (before, after) {
+        (None, Some(after)) => Some(put(ROSTER, key(after), Expect::Anything, &())),
+        (Some(before), None) => Some(remove(ROSTER, key(before), Expect::Anything)),
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}

@@ -1,0 +1,154 @@
+//! A round of a repository: GitHub's branches and pull requests against the records, and the end of the deliveries that
+//! asked for it.
+
+use std::collections::BTreeMap;
+
+use longshore_decide::preview::cadence;
+use longshore_decide::preview::repository::{self, Plan, Seen};
+use longshore_model::preview::{Delivery, DeliveryState, Ended, Environment, Policy, github};
+use longshore_model::{Error, Timestamp};
+use longshore_world::{Expect, Write};
+use serde::{Deserialize, Serialize};
+
+use super::chronicle::Chronicle;
+use super::records::{self, Change, Found};
+use super::{Object, Previews, Round};
+use crate::book::{DELIVERIES, ENDED, Kept, PENDING, REPOSITORIES, put, remove};
+
+/// A write that somebody else was faster with is decided anew so often before GitHub is asked again.
+const TRIES: usize = 5;
+
+/// What is kept of a repository.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Ledger {
+    /// When a person has last said that many may be removed.
+    pub(super) confirmed_at: Option<Timestamp>,
+    /// When GitHub was last read, whole.
+    pub(super) read_at: Option<Timestamp>,
+    /// Looks in a row that failed.
+    pub(super) errors: u32,
+    /// Why nothing more happens now.
+    pub(super) waiting: Vec<String>,
+}
+
+impl Previews {
+    pub(super) async fn repository(&self, name: &str, round: &str) -> Result<Round, Error> {
+        let Some(policy) = self.policy(name).cloned() else {
+            return Ok(Round { gone: true, ..Round::default() });
+        };
+        // Read before GitHub is: what came later may speak of what this look has not seen.
+        let pending = self.pending(name).await?;
+        let listing = self.world.github.repository(name).await;
+        let github = listing.as_ref().map_err(super::act::words);
+        let mut wake = Vec::new();
+        for _ in 0..TRIES {
+            let now = self.now();
+            let (plan, is_written) = self.bring_up_to(&policy, github.clone(), round, &mut wake).await?;
+            if !is_written {
+                continue;
+            }
+            let ledger = self.keep(name, &plan, github.is_ok(), now).await?;
+            if github.is_ok() {
+                self.end(pending, &plan, now).await?;
+            }
+            let look_again_at = Some(cadence::next_repository(ledger.errors, now));
+            let (waiting, trouble) = (plan.waiting, listing.err());
+            return Ok(Round { look_again_at, wake, waiting, trouble, gone: false });
+        }
+        Ok(Round { look_again_at: Some(self.now()), wake, ..Round::default() })
+    }
+
+    /// Decides, and writes each record under its generation. `false`: somebody else has written one of them meanwhile.
+    async fn bring_up_to(
+        &self,
+        policy: &Policy,
+        github: Result<&github::Repository, String>,
+        round: &str,
+        wake: &mut Vec<Object>,
+    ) -> Result<(Plan, bool), Error> {
+        let name = &policy.repository;
+        let kept = records::of_repository(&self.book, name).await?;
+        let ended = records::ended(&self.book, name).await?;
+        let ledger = self.ledger(name).await?;
+        let environments: Vec<Environment> = kept.iter().map(|kept| kept.value.clone()).collect();
+        let gone: Vec<Ended> = ended.iter().map(|(_, kept)| kept.value.clone()).collect();
+        let seen = Seen {
+            policy,
+            github,
+            environments: &environments,
+            ended: &gone,
+            confirmed_at: ledger.confirmed_at,
+        };
+        let now = self.now();
+        let plan = repository::decide(&seen, now);
+        let mut kept: BTreeMap<String, Kept<Environment>> =
+            kept.into_iter().map(|kept| (kept.value.names.id.clone(), kept)).collect();
+        let mut is_written = true;
+        for record in &plan.write {
+            let id = &record.names.id;
+            let notices: Vec<_> = plan.notices.iter().filter(|it| it.environment == *id).cloned().collect();
+            let before: Found = kept.remove(id);
+            let change = Change { after: Some(record), notices: &notices, ..Change::default() };
+            let mut chronicle = Chronicle::new(id, round);
+            let written = records::write(&self.book, &before, &change, &mut chronicle, now).await?;
+            is_written &= written.is_some();
+            wake.push(Object::Environment(id.clone()));
+        }
+        if !plan.notices.is_empty() {
+            wake.extend(self.notifiers());
+        }
+        let over = ended.into_iter().filter(|(_, kept)| plan.over.contains(&kept.value.environment));
+        for (key, kept) in over {
+            is_written &= self.book.write(vec![remove(ENDED, key, Expect::Generation(kept.generation))]).await?;
+        }
+        Ok((plan, is_written))
+    }
+
+    pub(super) async fn ledger(&self, name: &str) -> Result<Ledger, Error> {
+        Ok(self.book.read(REPOSITORIES, name).await?.map(|kept| kept.value).unwrap_or_default())
+    }
+
+    /// Writes down what the look came to.
+    async fn keep(&self, name: &str, plan: &Plan, is_read: bool, now: Timestamp) -> Result<Ledger, Error> {
+        let change = |row: &mut Option<Ledger>| {
+            let ledger = row.get_or_insert_default();
+            ledger.waiting.clone_from(&plan.waiting);
+            ledger.errors = if is_read { 0 } else { ledger.errors.saturating_add(1) };
+            if is_read {
+                ledger.read_at = Some(now);
+            }
+            ledger.clone()
+        };
+        self.book.amend(REPOSITORIES, name, change).await
+    }
+
+    /// Deliveries of a repository that nobody has ended, with the keys of their lines in the list of these.
+    async fn pending(&self, name: &str) -> Result<Vec<(String, String)>, Error> {
+        let pending = self.book.all::<String>(PENDING, &format!("{name}/")).await?;
+        Ok(pending.into_iter().map(|(key, kept)| (key, kept.value)).collect())
+    }
+
+    /// Ends deliveries with what the look has found of that which they speak of.
+    async fn end(&self, pending: Vec<(String, String)>, plan: &Plan, now: Timestamp) -> Result<(), Error> {
+        tracing::debug!(deliveries = pending.len(), at = now.0, "deliveries end");
+        for (key, id) in pending {
+            let mut writes = vec![remove(PENDING, key, Expect::Anything)];
+            writes.extend(self.ended_delivery(&id, plan).await?);
+            // Somebody else has ended it, then.
+            self.book.write(writes).await?;
+        }
+        Ok(())
+    }
+
+    async fn ended_delivery(&self, id: &str, plan: &Plan) -> Result<Option<Write>, Error> {
+        let kept = self.book.read::<Delivery>(DELIVERIES, id).await?;
+        let Some(mut kept) = kept.filter(|kept| kept.value.state == DeliveryState::Accepted) else {
+            return Ok(None);
+        };
+        let found = kept.value.about.as_deref().map(|about| plan.finding(about));
+        let found = found.unwrap_or("its repository was looked at");
+        kept.value.state = DeliveryState::Done(found.to_owned());
+        Ok(Some(put(DELIVERIES, id, Expect::Generation(kept.generation), &kept.value)))
+    }
+}
