@@ -114,3 +114,61 @@ pub(super) fn delivery_id(parts: &[&str]) -> String {
 pub(super) fn sender() -> Value {
     json!({"login": env::user().unwrap_or_else(|| "longshore".to_owned()), "id": 1, "type": "User"})
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Takes one request on each connection, and answers with these lines, one after the other.
+    async fn answers(listener: TcpListener, lines: &[&str]) -> Vec<String> {
+        let mut heard = Vec::new();
+        for line in lines {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"{}") {
+                assert!(stream.read_buf(&mut request).await.unwrap() > 0, "the request breaks off");
+            }
+            heard.push(String::from_utf8(request).unwrap());
+            let answer = format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        heard
+    }
+
+    #[tokio::test]
+    async fn who_cannot_take_it_is_told_again_with_the_same_id() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook?from=hub", listener.local_addr().unwrap());
+        let webhook = Webhook::new(&url, "secret".to_owned()).unwrap();
+        let lines = ["503 Service Unavailable", "202 Accepted"];
+        let payload = json!({});
+        let (heard, ()) = tokio::join!(answers(listener, &lines), webhook.tell("push", "the-id", &payload));
+        assert_eq!(heard[0], heard[1]);
+        assert!(heard[0].starts_with("POST /hook?from=hub HTTP/1.1\r\n"), "{}", heard[0]);
+        assert!(heard[0].contains("x-github-delivery: the-id\r\n"), "{}", heard[0]);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_want_it_is_not_told_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let webhook = Webhook::new(&url, "secret".to_owned()).unwrap();
+        // The listener goes away after the first: a second attempt would take its time.
+        let payload = json!({});
+        let told = webhook.tell("push", "the-id", &payload);
+        let (heard, told) =
+            tokio::join!(answers(listener, &["401 Unauthorized"]), tokio::time::timeout(PAUSE, told));
+        assert_eq!((heard.len(), told), (1, Ok(())));
+    }
+
+    #[test]
+    fn ids_are_in_githubs_shape_and_stay() {
+        let id = delivery_id(&["push", "1"]);
+        assert_eq!(id, delivery_id(&["push", "1"]));
+        assert_ne!(id, delivery_id(&["push1", ""]));
+        assert_eq!(id.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+    }
+}
