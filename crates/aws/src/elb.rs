@@ -6,10 +6,11 @@ use longshore_model::{Error, Kind};
 use crate::Aws;
 use crate::signed::{self, Service};
 
-const ELB: Service = Service { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", is_s3: false };
+pub(crate) const ELB: Service =
+    Service { name: "elasticloadbalancing", id: "Elastic Load Balancing v2", is_s3: false };
 
 /// The version of its query protocol.
-const VERSION: &str = "2015-12-01";
+pub(crate) const VERSION: &str = "2015-12-01";
 
 impl Aws {
     pub(crate) async fn describe_target_group(&self, arn: &str) -> Result<TargetGroup, Error> {

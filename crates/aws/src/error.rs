@@ -79,7 +79,9 @@ fn root_cause(error: &(dyn StdError + 'static)) -> String {
 /// `InvalidParameterException` where other services have a code of their own, so the message counts too.
 fn kind_of(code: &str, message: &str, status: u16) -> Kind {
     match code {
-        "ConflictException" | "ResourceInUseException" | "ResourceAlreadyExistsException" => Kind::Conflict,
+        "ConflictException" | "ResourceInUseException" | "ResourceAlreadyExistsException"
+        // Elastic Load Balancing's: a name, a port or a priority that is taken, and what is still in use.
+        | "DuplicateTargetGroupName" | "DuplicateListener" | "PriorityInUse" | "ResourceInUse" => Kind::Conflict,
         "AccessDeniedException"
         | "AccessDenied"
         | "BlockedException"
@@ -92,12 +94,16 @@ fn kind_of(code: &str, message: &str, status: u16) -> Kind {
         // S3's and CloudFormation's words for the same.
         | "ExpiredToken"
         | "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch" => Kind::Denied,
+        | "SignatureDoesNotMatch"
+        // SNS's, and EC2's.
+        | "AuthorizationError"
+        | "UnauthorizedOperation"
+        | "AuthFailure" => Kind::Denied,
         "ServerException" | "ServiceUnavailableException" | "InternalFailure" => Kind::Unavailable,
         _ if code.contains("Throttl") || code.contains("TooManyRequests") => Kind::Throttled,
         // Under managed scaling ECS lets only so many tasks wait in PROVISIONING.
         "ClientException" if message.contains("PROVISIONING") => Kind::Throttled,
-        _ if code.contains("NotFound") || code.starts_with("NoSuch") => Kind::NotFound,
+        _ if code.contains("NotFound") || code.starts_with("NoSuch") || code == "QueueDoesNotExist" => Kind::NotFound,
         "ValidationError" if message.contains("does not exist") => Kind::NotFound,
         "ClientException" | "InvalidParameterException"
             if message.contains("not found")
@@ -156,6 +162,9 @@ fn hint_for(code: &str, message: &str) -> Option<&'static str> {
         "ClusterNotFoundException" => Some(
             "create it (`aws ecs create-cluster`), or name another with --cluster (`aws ecs list-clusters`)",
         ),
+        "QueueDoesNotExist" => Some(
+            "create the queue and its rules with templates/events.yaml, or name another (`aws sqs list-queues` shows yours)",
+        ),
         "NoSuchBucket" => Some("create it (`aws s3 mb`), or name another (`aws s3 ls` shows yours)"),
         "PermanentRedirect"
         | "TemporaryRedirect"
@@ -177,8 +186,35 @@ fn hint_for(code: &str, message: &str) -> Option<&'static str> {
         "ExpiredTokenException" | "ExpiredToken" => {
             Some("the session is over: log in again (`aws sso login`)")
         }
-        _ => None,
+        _ => quota(code),
     }
+}
+
+/// What a quota of Elastic Load Balancing is, and what can be done when it is reached.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
+fn quota(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "TooManyListeners" => {
+            "a load balancer has at most 50 listeners: Service Quotas raises that (Listeners per Application Load Balancer); \
+             routes `host` and `proxy` need no listener for each environment"
+        }
+        "TooManyRules" => {
+            "a load balancer has at most 100 rules: Service Quotas raises that (Rules per Application Load Balancer); route \
+             `proxy` needs one rule for all environments"
+        }
+        "TooManyUniqueTargetGroupsPerLoadBalancer" | "TargetGroupAssociationLimit" => {
+            "a load balancer has at most 100 target groups, and nobody can raise that: use a second load balancer, or route \
+             `proxy`, which needs one target group for all environments"
+        }
+        "TooManyTargetGroups" => {
+            "a Region has at most 3,000 target groups: Service Quotas raises that (Target Groups per Region); route `proxy` \
+             needs one for all environments"
+        }
+        "TooManyTargets" | "TooManyRegistrationsForTargetId" => {
+            "a load balancer has at most 1,000 targets: Service Quotas raises that (Targets per Application Load Balancer)"
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
-//! Lambda, as a function that calls itself sees it.
+//! Lambda, as a function that calls itself sees it, and as whoever calls a hook does.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_config::retry::RetryConfig;
 use longshore_model::Error;
 use longshore_world::Successor;
+use serde_json::Value;
 
 use crate::Aws;
-use crate::signed::{self, Service};
+use crate::signed::{self, Call, Service};
 
 const LAMBDA: Service = Service { name: "lambda", id: "Lambda", is_s3: false };
 
@@ -15,6 +19,54 @@ pub struct Function {
     aws: Aws,
     name: String,
     qualifier: Option<String>,
+}
+
+impl Aws {
+    /// Invokes a function, by name or ARN, and waits for what it gives back: `Ok(Err(why))` when the function itself failed.
+    /// It is sent once, because a second call would run it a second time: whoever repeats it puts an id into the payload.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    ///
+    /// # Errors
+    /// When it cannot be invoked, or does not answer within `timeout`.
+    pub async fn invoke(
+        &self,
+        function: &str,
+        payload: &Value,
+        timeout: Duration,
+    ) -> Result<Result<Value, String>, Error> {
+        let what = format!("invoke function `{function}`");
+        let path = format!("/2015-03-31/functions/{}/invocations", signed::percent_encoded(function));
+        let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "RequestResponse")];
+        let request = signed::request(&what, "POST", &path, &headers, payload.to_string().into_bytes())?;
+        let mut there = self.in_region(region_of(function))?;
+        there.config = there.config.to_builder().retry_config(RetryConfig::disabled()).build();
+        let endpoint = there.endpoint(LAMBDA).url;
+        let call =
+            Call { attempt_timeout: timeout, ..Call::small(LAMBDA, "Invoke", &what, &endpoint, request) };
+        let answer = there.send(call).await?;
+        let result: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        match answer.headers.get("x-amz-function-error") {
+            None => Ok(Ok(result)),
+            Some(kind) => Ok(Err(why(kind, &result))),
+        }
+    }
+}
+
+/// The region in a function's ARN.
+fn region_of(function: &str) -> Option<&str> {
+    function.strip_prefix("arn:")?.split(':').nth(2)
+}
+
+/// Lambda's `{"errorMessage": ..., "errorType": ...}` in a sentence; `kind` is `Unhandled` or `Handled`.
+fn why(kind: &str, result: &Value) -> String {
+    let member = |name: &str| result[name].as_str().filter(|text| !text.is_empty());
+    match (member("errorType"), member("errorMessage")) {
+        (Some(error), Some(message)) => format!("{error}: {message}"),
+        (None, Some(message)) => message.to_owned(),
+        (Some(error), None) => error.to_owned(),
+        (None, None) => format!("the function ended with an error ({kind})"),
+    }
 }
 
 impl Function {
@@ -62,6 +114,33 @@ mod tests {
         assert_eq!(sent.header("x-amz-invocation-type"), Some("Event"));
         assert_eq!(sent.body, r#"{"hop":2}"#);
         assert!(sent.authorization.contains("/eu-west-1/lambda/aws4_request"), "{}", sent.authorization);
+    }
+
+    #[tokio::test]
+    async fn a_hook_is_invoked_once_in_its_own_region_and_its_failure_is_no_error_of_the_call() {
+        let thrown = r#"{"errorMessage":"no table","errorType":"KeyError","stackTrace":[]}"#;
+        let late = r#"{"errorMessage":"2026-01-01T00:00:00Z 1 Task timed out after 3.00 seconds"}"#;
+        let busy = r#"{"message":"Rate Exceeded."}"#;
+        let (aws, replay) =
+            Replay::of([(200, r#"{"ok":1}"#), (200, thrown), (200, late), (200, ""), (429, busy)]).await;
+        let failed = ("x-amz-function-error", "Unhandled");
+        let throttled = ("x-amzn-errortype", "TooManyRequestsException");
+        replay.with_headers([vec![], vec![failed], vec![failed], vec![failed], vec![throttled]]);
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function:hook";
+        let payload = serde_json::json!({"id": "1"});
+        let invoke = || aws.invoke(arn, &payload, Duration::from_secs(900));
+        assert_eq!(invoke().await.unwrap(), Ok(serde_json::json!({"ok": 1})));
+        let sent = &replay.sent()[0];
+        assert_eq!(
+            (sent.header("x-amz-invocation-type"), sent.body.as_str()),
+            (Some("RequestResponse"), r#"{"id":"1"}"#)
+        );
+        assert!(sent.authorization.contains("/us-east-1/lambda/aws4_request"), "{}", sent.authorization);
+        assert_eq!(invoke().await.unwrap(), Err("KeyError: no table".to_owned()));
+        assert!(invoke().await.unwrap().unwrap_err().ends_with("Task timed out after 3.00 seconds"));
+        assert_eq!(invoke().await.unwrap(), Err("the function ended with an error (Unhandled)".to_owned()));
+        assert_eq!(invoke().await.unwrap_err().kind(), Kind::Throttled);
+        assert_eq!(replay.sent().len(), 5, "none is sent twice");
     }
 
     #[tokio::test]

@@ -4,23 +4,28 @@
 //! The same code talks to AWS and to the local engine: where the calls go, and with which credentials, comes from
 //! where every AWS tool takes it.
 
+mod addresses;
+mod balancers;
 mod cloudformation;
 mod connect;
 mod ecr;
 mod elb;
 mod error;
+mod form;
 mod http;
 mod iam;
 mod lambda;
 mod logs;
 mod outputs;
 mod parameters;
+mod queue;
 mod registry;
 mod s3;
 mod secrets;
 mod service;
 mod services;
 mod signed;
+mod sns;
 mod surroundings;
 mod task;
 mod task_definition;
@@ -31,4 +36,6 @@ mod replay;
 pub use connect::{Aws, Settings, StaticCredentials};
 pub use lambda::Function;
 pub use parameters::Parameter;
+pub use queue::SqsQueue;
 pub use s3::Uploaded;
+pub use sns::SnsTopic;

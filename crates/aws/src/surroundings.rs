@@ -93,7 +93,7 @@ impl Aws {
         }
     }
 
-    /// A call of a service that speaks awsQuery: the answer is XML.
+    /// A call of a service that speaks awsQuery, with one member: the answer is XML.
     pub(crate) async fn query(
         &self,
         service: Service,
@@ -103,11 +103,8 @@ impl Aws {
         what: &str,
         (name, value): (&str, &str),
     ) -> Result<String, Error> {
-        let value = signed::percent_encoded(value);
-        let form = format!("Action={operation}&Version={version}&{name}={value}");
-        let headers = [("content-type", "application/x-www-form-urlencoded")];
-        let request = signed::request(what, "POST", "/", &headers, form.into_bytes())?;
-        Ok(self.send(signed::Call::small(service, operation, what, endpoint, request)).await?.body)
+        let members = [(name.to_owned(), value.to_owned())];
+        self.query_with(service, endpoint, version, operation, what, &members).await
     }
 }
 

@@ -10,7 +10,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use longshore_model::call::{ListTasks, RunTask, StartTask};
-use longshore_model::seen::{Container, Described, Failure, Instance, Started, Task, TaskDefinition};
+use longshore_model::seen::{
+    Binding, Container, Described, Failure, Instance, Started, Task, TaskDefinition,
+};
 use longshore_model::{Error, Kind, Timestamp};
 use longshore_world::Ecs;
 use serde::Serialize;
@@ -157,7 +159,7 @@ fn task(answer: &types::Task) -> Task {
         started_at: answer.started_at().and_then(timestamp),
         stopped_at: answer.stopped_at().and_then(timestamp),
         containers: answer.containers().iter().map(container).collect(),
-        ..Task::default()
+        private_ip: private_ip(answer),
     }
 }
 
@@ -168,8 +170,22 @@ fn container(answer: &types::Container) -> Container {
         exit_code: answer.exit_code(),
         reason: answer.reason().map(ToOwned::to_owned),
         runtime_id: answer.runtime_id().map(ToOwned::to_owned),
-        ..Container::default()
+        bindings: answer.network_bindings().iter().filter_map(binding).collect(),
     }
+}
+
+/// The address of a task's own network interface: all of its containers are behind it.
+fn private_ip(answer: &types::Task) -> Option<String> {
+    let mut interfaces = answer.containers().iter().flat_map(types::Container::network_interfaces);
+    interfaces.find_map(|interface| interface.private_ipv4_address().map(ToOwned::to_owned))
+}
+
+fn binding(answer: &types::NetworkBinding) -> Option<Binding> {
+    if answer.protocol() == Some(&types::TransportProtocol::Udp) {
+        return None;
+    }
+    let port = |port: Option<i32>| u16::try_from(port?).ok().filter(|port| *port > 0);
+    Some(Binding { container_port: port(answer.container_port())?, host_port: port(answer.host_port())? })
 }
 
 fn failures(answer: &[types::Failure]) -> Vec<Failure> {
@@ -259,6 +275,24 @@ mod tests {
         assert_eq!(task.containers[0].exit_code, Some(7));
         assert_eq!(task.containers[1].exit_code, None);
         assert_eq!(described.failures[0].reason, "MISSING");
+    }
+
+    #[tokio::test]
+    async fn where_a_task_is_reached() {
+        let answer = r#"{"tasks":[{"taskArn":"a","containers":[{"name":"side"},{"name":"app",
+            "networkInterfaces":[{"attachmentId":"x","privateIpv4Address":"10.0.0.7"}]}]},
+            {"taskArn":"b","containers":[{"name":"app","networkInterfaces":[],"networkBindings":[
+            {"bindIP":"0.0.0.0","containerPort":80,"hostPort":32768,"protocol":"tcp"},
+            {"bindIP":"0.0.0.0","containerPort":53,"hostPort":32769,"protocol":"udp"},
+            {"bindIP":"0.0.0.0","containerPortRange":"90-92","protocol":"tcp"}]}]}]}"#;
+        let (aws, _) = Replay::of([(200, answer)]).await;
+        let tasks = aws.describe_tasks("default", &["a".into(), "b".into()]).await.unwrap().tasks;
+        assert_eq!(
+            (tasks[0].private_ip.as_deref(), tasks[1].private_ip.as_deref()),
+            (Some("10.0.0.7"), None)
+        );
+        assert_eq!(tasks[0].containers[1].bindings, []);
+        assert_eq!(tasks[1].containers[0].bindings, [Binding { container_port: 80, host_port: 32768 }]);
     }
 
     #[tokio::test]

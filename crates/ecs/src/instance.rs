@@ -367,6 +367,16 @@ impl Cloud {
         self.instance_changed(&instance);
     }
 
+    /// The EC2 instances that container instances are, each with its availability zone.
+    #[must_use]
+    pub fn ec2_instances(&self) -> BTreeMap<String, Option<String>> {
+        let zone = |instance: &Instance| {
+            let zone = instance.attributes.iter().find(|it| it.name == "ecs.availability-zone");
+            zone.and_then(|it| it.value.clone())
+        };
+        self.instances.values().filter_map(|it| Some((it.ec2_instance_id.clone()?, zone(it)))).collect()
+    }
+
     fn publish_instance(&mut self, id: &str) {
         let heard = self.instances.get(id).filter(|_| self.is_heard);
         if let Some(view) = heard.map(|instance| self.instance_view(instance)) {

@@ -238,7 +238,10 @@ impl Call<'_> {
         let id = self.request_id;
         match self.visitor.service.as_str() {
             elb::SERVICE if version == elb::VERSION => elb::call(&world, &action, form, id).await,
-            ec2::SERVICE if version == ec2::VERSION => ec2::call(&world.scope, &action, form, id),
+            ec2::SERVICE if version == ec2::VERSION => {
+                let instances = world.cloud().ec2_instances();
+                ec2::call(&world.scope, &instances, &action, form, id)
+            }
             ec2::SERVICE => ec2::refused(&query::unknown_action(&action, &version), id),
             _ if action == "GetCallerIdentity" => {
                 let body = identity::get_caller_identity(&world.scope, &self.visitor.access_key, id);

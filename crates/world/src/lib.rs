@@ -7,7 +7,7 @@ mod store;
 mod surroundings;
 
 pub use self::outside::{
-    Balancers, GitHub, HookCall, Hooks, Listener, LoadBalancer, Login, Message, Notifier, Person, Queue,
+    Addresses, Balancers, GitHub, HookCall, Hooks, Listener, LoadBalancer, Login, Message, Notifier, Person, Queue,
     Routes, Rule, Share, Site, SiteService, SiteTarget, TargetGroup,
 };
 pub use self::services::Services;

@@ -1,6 +1,7 @@
 //! What environments need beside ECS: GitHub, load balancers, a queue of events, hooks, and somebody to tell.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -189,6 +190,18 @@ pub trait Balancers: Send + Sync + std::fmt::Debug {
 
     /// DescribeTargetHealth: the state (`healthy`, `initial`, ...) of each target, by `ID:PORT`.
     async fn target_health(&self, target_group: &str) -> Result<BTreeMap<String, String>, Error>;
+}
+
+/// Where container instances are, for requests to the ports that their tasks publish.
+#[async_trait]
+pub trait Addresses: Send + Sync + std::fmt::Debug {
+    /// DescribeContainerInstances, and DescribeInstances of EC2: the private address of each container instance, by its
+    /// ARN. One that is gone, or is no EC2 instance, is not in the answer.
+    async fn addresses(
+        &self,
+        cluster: &str,
+        container_instances: &[String],
+    ) -> Result<BTreeMap<String, IpAddr>, Error>;
 }
 
 /// A message of a queue.

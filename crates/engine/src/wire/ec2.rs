@@ -1,4 +1,7 @@
-//! Of EC2 what load balancers and services need beside them: the default network of an account, described.
+//! Of EC2 what load balancers and services need beside them: the default network of an account, and the instances that
+//! container instances are, described.
+
+use std::collections::BTreeMap;
 
 use hyper::StatusCode;
 use longshore_ecs::balancing::network::{Network, Subnet, network};
@@ -18,11 +21,14 @@ pub(super) const VERSION: &str = "2016-11-15";
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 /// The addresses of a /20 without the five that AWS keeps.
 const FREE_ADDRESSES: i32 = 4091;
+/// Where instances are.
+const ADDRESS: &str = "127.0.0.1";
 
 /// A request of any of the actions: ids of what is described, and filters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Describe {
+    instance_id: Vec<String>,
     vpc_id: Vec<String>,
     subnet_id: Vec<String>,
     group_id: Vec<String>,
@@ -47,8 +53,17 @@ struct Item {
     xml: Value,
 }
 
-pub(super) fn call(scope: &Scope, action: &str, form: Form, request_id: &str) -> Answer {
-    match describe(scope, action, form) {
+/// The ids of instances, each with its availability zone.
+pub(super) type Instances = BTreeMap<String, Option<String>>;
+
+pub(super) fn call(
+    scope: &Scope,
+    instances: &Instances,
+    action: &str,
+    form: Form,
+    request_id: &str,
+) -> Answer {
+    match describe(scope, instances, action, form) {
         Ok(value) => {
             let mut result = String::new();
             query::write_xml(&value, "item", &mut result);
@@ -75,20 +90,22 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Answer {
     protocol::xml(status, body)
 }
 
-fn describe(scope: &Scope, action: &str, form: Form) -> Result<Value, Refusal> {
-    let (set, items): (_, fn(&Scope, &Network) -> Vec<Item>) = match action {
-        "DescribeVpcs" => ("vpcSet", vpcs),
-        "DescribeSubnets" => ("subnetSet", subnets),
-        "DescribeSecurityGroups" => ("securityGroupInfo", security_groups),
-        "DescribeAvailabilityZones" => ("availabilityZoneInfo", zones),
+fn describe(scope: &Scope, instances: &Instances, action: &str, form: Form) -> Result<Value, Refusal> {
+    let network = network(scope);
+    let (set, mut items) = match action {
+        "DescribeVpcs" => ("vpcSet", vpcs(scope, &network)),
+        "DescribeSubnets" => ("subnetSet", subnets(scope, &network)),
+        "DescribeSecurityGroups" => ("securityGroupInfo", security_groups(scope, &network)),
+        "DescribeAvailabilityZones" => ("availabilityZoneInfo", zones(scope, &network)),
+        "DescribeInstances" => ("reservationSet", self::instances(scope, &network, instances)),
         _ => return Err(query::unknown_action(action, VERSION)),
     };
     let request = Describe::deserialize(form).map_err(|error| query::malformed(&error))?;
-    let mut items = items(scope, &network(scope));
     let (main, wanted) = match action {
         "DescribeVpcs" => ("vpc-id", &request.vpc_id),
         "DescribeSubnets" => ("subnet-id", &request.subnet_id),
         "DescribeSecurityGroups" => ("group-id", &request.group_id),
+        "DescribeInstances" => ("instance-id", &request.instance_id),
         _ => ("zone-name", &request.zone_name),
     };
     keep(&mut items, main, wanted)?;
@@ -109,6 +126,9 @@ fn keep(items: &mut Vec<Item>, field: &str, wanted: &[String]) -> Result<(), Ref
     if let Some(unknown) = wanted.iter().find(|id| !items.iter().any(|item| item.is(field, id))) {
         let (code, message) = match field {
             "vpc-id" => ("InvalidVpcID.NotFound", format!("The vpc ID '{unknown}' does not exist")),
+            "instance-id" => {
+                ("InvalidInstanceID.NotFound", format!("The instance ID '{unknown}' does not exist"))
+            }
             "subnet-id" => ("InvalidSubnetID.NotFound", format!("The subnet ID '{unknown}' does not exist")),
             "group-id" | "group-name" => {
                 ("InvalidGroup.NotFound", format!("The security group '{unknown}' does not exist"))
@@ -270,13 +290,56 @@ fn zones(scope: &Scope, network: &Network) -> Vec<Item> {
     network.subnets.iter().map(item).collect()
 }
 
+/// Every instance is this machine: what its tasks publish is reached on the loopback network.
+fn instances(scope: &Scope, network: &Network, instances: &Instances) -> Vec<Item> {
+    let item = |(id, zone): (&String, &Option<String>)| {
+        let in_zone = |subnet: &&Subnet| Some(&subnet.zone) == zone.as_ref();
+        let subnet = network.subnets.iter().find(in_zone).or(network.subnets.first());
+        let (subnet, zone) = subnet.map_or(("", ""), |it| (it.id.as_str(), it.zone.as_str()));
+        let fields = vec![
+            ("instance-id", id.clone()),
+            ("private-ip-address", ADDRESS.into()),
+            ("availability-zone", zone.into()),
+            ("instance-state-name", "running".into()),
+            ("subnet-id", subnet.into()),
+            ("vpc-id", network.vpc.clone()),
+            ("owner-id", scope.account.clone()),
+        ];
+        let instance = json!({
+            "instanceId": id, "instanceState": {"code": 16, "name": "running"}, "privateIpAddress": ADDRESS,
+            "privateDnsName": "localhost", "instanceType": "longshore.local", "vpcId": network.vpc,
+            "subnetId": subnet, "placement": {"availabilityZone": zone}, "tagSet": [],
+        });
+        let reservation = id.replacen("i-", "r-", 1);
+        let xml = json!({
+            "reservationId": reservation, "ownerId": scope.account, "groupSet": [], "instancesSet": [instance],
+        });
+        Item { fields, xml }
+    };
+    instances.iter().map(item).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn ask(action: &str, body: &str) -> Result<Value, String> {
         let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
-        describe(&scope, action, Form::parse(body.as_bytes())).map_err(|refusal| refusal.code)
+        let zone = Some("eu-west-1b".to_owned());
+        let instances = [("i-0a".to_owned(), zone), ("i-0b".to_owned(), None)].into();
+        describe(&scope, &instances, action, Form::parse(body.as_bytes())).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn an_instance_is_this_machine() {
+        let answer = ask("DescribeInstances", "Filter.1.Name=instance-id&Filter.1.Value.1=i-0a").unwrap();
+        let [reservation] = &answer["reservationSet"].as_array().unwrap()[..] else { panic!("{answer}") };
+        let instance = &reservation["instancesSet"][0];
+        assert_eq!(
+            (&instance["instanceId"], &instance["privateIpAddress"]),
+            (&json!("i-0a"), &json!("127.0.0.1"))
+        );
+        assert_eq!(instance["placement"]["availabilityZone"], "eu-west-1b");
     }
 
     fn count(action: &str, body: &str) -> usize {
@@ -301,6 +364,9 @@ mod tests {
             ("DescribeSecurityGroups", "Filter.1.Name=group-name&Filter.1.Value.1=default", 1),
             ("DescribeSecurityGroups", "GroupName.1=default", 1),
             ("DescribeAvailabilityZones", "ZoneName.1=eu-west-1a", 1),
+            ("DescribeInstances", "", 2),
+            ("DescribeInstances", "InstanceId.1=i-0b", 1),
+            ("DescribeInstances", "Filter.1.Name=instance-id&Filter.1.Value.1=i-0c", 0),
         ] {
             assert_eq!(count(action, body), expected, "{action} {body}");
         }
@@ -311,6 +377,7 @@ mod tests {
         for (action, body, code) in [
             ("DescribeVpcs", "VpcId.1=vpc-0123abcd", "InvalidVpcID.NotFound"),
             ("DescribeSubnets", "SubnetId.1=subnet-0123abcd", "InvalidSubnetID.NotFound"),
+            ("DescribeInstances", "InstanceId.1=i-0c", "InvalidInstanceID.NotFound"),
             ("DescribeSecurityGroups", "GroupId.1=sg-0123abcd", "InvalidGroup.NotFound"),
             ("DescribeSecurityGroups", "GroupName.1=web", "InvalidGroup.NotFound"),
             ("DescribeAvailabilityZones", "ZoneName.1=us-east-1a", "InvalidParameterValue"),

@@ -129,12 +129,13 @@ async fn no_form_to_load_balancing_makes_it_panic() {
 async fn no_form_to_ec2_makes_it_panic() {
     let corpus = Corpus::read("ec2");
     let operations = corpus.operations();
+    let instances = [("i-0a".to_owned(), None)].into();
     run(async |seed, number| {
         let mut random = Random::seeded(seed.wrapping_add(number));
         let operation = operations[random.below(operations.len())];
         let input = corpus.input(operation, &mut random);
         let trial = Trial { seed, number, what: operation, input: &input };
-        let answer = ec2::call(&scope(), operation, Form::parse(&input), "id");
+        let answer = ec2::call(&scope(), &instances, operation, Form::parse(&input), "id");
         let body = String::from_utf8(answer.body).unwrap();
         let root = if answer.status.is_success() {
             format!("</{operation}Response>\n")
