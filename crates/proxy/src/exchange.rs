@@ -47,21 +47,19 @@ pub(crate) async fn answer(
         return Ok(own.refuse(&visit, open, status));
     }
     let view = visit.worker.view();
-    let entry = match visit.decide(&view, &head) {
-        Some(Decision::Forward(choice)) => Entry::In { view, choice, guard: None, counted: false },
-        Some(Decision::Guarded(choice, guard)) => hold::enter(&visit, &head, view, choice, guard).await,
-        Some(Decision::Answer(answer)) => Entry::Out(answer.response()),
+    let (view, choice, guard, counted) = match visit.decide(&view, &head) {
+        Some(Decision::Forward(choice)) => (view, choice, None, false),
+        Some(Decision::Guarded(choice, guard)) => {
+            match hold::enter(&visit, &head, view, choice, guard).await {
+                Entry::In { view, choice, guard, counted } => (view, choice, guard, counted),
+                Entry::Out(response) => return Ok(own.answer_instead(&visit, open, response, &upload)),
+            }
+        }
+        Some(Decision::Answer(answer)) => {
+            return Ok(own.answer_instead(&visit, open, answer.response(), &upload));
+        }
         // The listener has been removed.
         None => return Ok(own.refuse(&visit, open, StatusCode::SERVICE_UNAVAILABLE)),
-    };
-    let (view, choice, guard, counted) = match entry {
-        Entry::In { view, choice, guard, counted } => (view, choice, guard, counted),
-        Entry::Out(response) => {
-            if upload.sending().is_some() {
-                visit.life.linger();
-            }
-            return Ok(own.answer(&visit, open, response));
-        }
     };
     let upgrade = on_upgrade.zip(request::upgrade(&head)).filter(|_| upload.sending().is_none());
     let (on_upgrade, protocol) = upgrade.unzip();
@@ -93,6 +91,20 @@ impl Own {
             self.close(visit, &mut response);
         }
         response
+    }
+
+    /// The same, to a request whose body nobody reads.
+    fn answer_instead(
+        self,
+        visit: &Visit,
+        open: Open,
+        answer: Response<Bytes>,
+        unread: &Upload,
+    ) -> Response<Download> {
+        if unread.sending().is_some() {
+            visit.life.linger();
+        }
+        self.answer(visit, open, answer)
     }
 
     /// A page for a status, and the end of the connection.
