@@ -77,11 +77,11 @@ impl Notifier for Slack {
     }
 
     async fn tell(&self, notice: &Notice, memory: Option<&Value>) -> Result<Option<Value>, Error> {
-        let text = words::message(notice);
+        let message = words::message(notice, None);
         let (api, token, channel) = match &self.to {
             To::Webhook(address) => {
                 let what = format!("tell of `{}`", notice.environment);
-                post(&self.http, &what, address.expose(), &json!({"text": text})).await?;
+                post(&self.http, &what, address.expose(), &message).await?;
                 return Ok(None);
             }
             To::Channel { api, token, channel } => (api, token, channel),
@@ -92,15 +92,19 @@ impl Notifier for Slack {
         let known = known.filter(|memory| memory.configured == *channel);
         let mut said = None;
         if let Some(Memory { ts, channel, .. }) = known {
-            let document = json!({"channel": channel, "ts": ts, "text": text});
+            let mut document = message.clone();
+            document["channel"] = json!(channel);
+            document["ts"] = json!(ts);
             let update = self.say(&what, &format!("{api}/chat.update"), token, &document).await?;
             said = Some(update).filter(|update| !update.error.as_deref().is_some_and(is_gone));
         }
         let said = match said {
             Some(said) => said,
             None => {
-                let document =
-                    json!({"channel": channel, "text": text, "unfurl_links": false, "unfurl_media": false});
+                let mut document = message;
+                document["channel"] = json!(channel);
+                document["unfurl_links"] = json!(false);
+                document["unfurl_media"] = json!(false);
                 self.say(&what, &format!("{api}/chat.postMessage"), token, &document).await?
             }
         };
@@ -150,7 +154,7 @@ impl Responder {
         Self { http, loopback }
     }
 
-    /// Says this to the person who asked, and to nobody else. A `response_url` holds for 30 minutes and five answers.
+    /// Says this, in Slack's mrkdwn, to the person who asked, and to nobody else. A `response_url` holds for 30 minutes and five answers.
     ///
     /// # Errors
     /// The address is not one of Slack's, or Slack does not take the answer.
@@ -165,7 +169,7 @@ impl Responder {
             let text = format!("cannot {what}: its response_url is not at https://hooks.slack.com");
             return Err(Error::new(Kind::Invalid, text));
         }
-        let document = json!({"response_type": "ephemeral", "text": words::escaped(text)});
+        let document = json!({"response_type": "ephemeral", "text": text});
         post(&self.http, what, response_url, &document).await
     }
 }

@@ -36,9 +36,8 @@ impl GitHub {
     ) -> Result<Option<u64>, Error> {
         let Notice { environment, repository, .. } = notice;
         let root = path_of(repository)?;
-        // Nobody sees it, and it is how the comment is known again when our memory is lost.
-        let marker = format!("<!-- longshore: {environment} -->");
-        let body = json!({"body": format!("{marker}\n{}", words::comment(notice))});
+        let marker = words::marker(environment);
+        let body = json!({"body": words::comment(notice, None)});
         let what = format!("write the comment of `{environment}` on #{number} of `{repository}`");
         if let Some(id) = known {
             let path = format!("{root}/issues/comments/{id}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use longshore_model::preview::{Moment, Notice};
+use longshore_model::preview::Notice;
 use longshore_model::{Error, Kind};
 use longshore_world::Notifier;
 use reqwest::Method;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::shape::Listed;
 use super::{GitHub, escaped, path_of};
-use crate::words;
+use crate::words::{self, Deployment as Status};
 
 /// Tells GitHub.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ struct Deployment {
 }
 
 #[derive(Debug, Deserialize)]
-struct Status {
+struct Said {
     state: String,
 }
 
@@ -77,8 +77,13 @@ impl Notifier for GitHubNotifier {
 
     async fn tell(&self, notice: &Notice, memory: Option<&Value>) -> Result<Option<Value>, Error> {
         let known = memory.and_then(|memory| serde_json::from_value::<Memory>(memory.clone()).ok());
+        let is_lost = known.is_none();
         let mut memory = known.unwrap_or_default();
-        let told = self.deploy(notice, &mut memory).await;
+        let status = words::deployment(notice);
+        let told = match status.state {
+            "inactive" => self.retire(notice, &status, &mut memory, is_lost).await,
+            _ => self.deploy(notice, &status, &mut memory).await,
+        };
         // A token that may not deploy may still comment.
         memory.comment = self.comment(notice, memory.comment).await?;
         told?;
@@ -86,39 +91,22 @@ impl Notifier for GitHubNotifier {
     }
 }
 
-/// The state of a deployment at a moment; `None` where nothing changes for it.
-/// <https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status>
-const fn state(moment: Moment) -> Option<&'static str> {
-    match moment {
-        Moment::Queued => Some("pending"),
-        Moment::Creating | Moment::Updating => Some("in_progress"),
-        // Who follows the link of one that sleeps wakes it.
-        Moment::Ready | Moment::Updated | Moment::Asleep | Moment::Awake => Some("success"),
-        Moment::Failed => Some("failure"),
-        Moment::Expiring | Moment::Removing | Moment::HookFailed => None,
-        Moment::Removed => Some("inactive"),
-    }
-}
-
 impl GitHubNotifier {
-    async fn deploy(&self, notice: &Notice, memory: &mut Memory) -> Result<(), Error> {
-        let Some(state) = state(notice.moment) else { return Ok(()) };
-        if notice.moment == Moment::Removed {
-            return self.retire_all(notice, memory).await;
-        }
+    async fn deploy(&self, notice: &Notice, status: &Status, memory: &mut Memory) -> Result<(), Error> {
         let sha = &notice.revision.sha;
         if memory.current.as_ref().is_none_or(|current| current.sha != *sha) {
-            let Some(id) = self.deployment(notice).await? else { return Ok(()) };
+            let Some(id) = self.deployment(notice, status).await? else { return Ok(()) };
             let before = memory.current.replace(Current { id, sha: sha.clone() });
             memory.older.extend(before.map(|before| before.id));
             memory.older.retain(|older| *older != id);
         }
         let Some(current) = &memory.current else { return Ok(()) };
-        self.say(notice, current.id, state).await?;
-        if state == "success" {
+        self.say(notice, current.id, status).await?;
+        if status.state == "success" {
             // GitHub does this by itself only for environments that are not transient.
+            let inactive = Status { state: "inactive", ..status.clone() };
             for id in std::mem::take(&mut memory.older) {
-                self.say(notice, id, "inactive").await?;
+                self.say(notice, id, &inactive).await?;
             }
         }
         Ok(())
@@ -126,8 +114,9 @@ impl GitHubNotifier {
 
     /// The deployment of the notice's commit: one that is there, or a new one. `None` when the commit is not there any
     /// more, so that there is nothing to say of it.
-    async fn deployment(&self, notice: &Notice) -> Result<Option<u64>, Error> {
-        let Notice { environment, repository, revision, .. } = notice;
+    async fn deployment(&self, notice: &Notice, status: &Status) -> Result<Option<u64>, Error> {
+        let Notice { repository, revision, .. } = notice;
+        let environment = &words::environment(&notice.environment);
         let root = path_of(repository)?;
         let what = format!("find the deployment of `{}` in `{environment}`", revision.sha);
         let query = format!("sha={}&environment={}", escaped(&revision.sha), escaped(environment));
@@ -140,7 +129,7 @@ impl GitHubNotifier {
         let document = json!({
             "ref": revision.sha,
             "environment": environment,
-            "description": words::description(notice),
+            "description": status.description,
             "transient_environment": true,
             "production_environment": false,
             "auto_merge": false,
@@ -158,49 +147,54 @@ impl GitHubNotifier {
         }
     }
 
-    async fn say(&self, notice: &Notice, deployment: u64, state: &str) -> Result<(), Error> {
+    async fn say(&self, notice: &Notice, deployment: u64, status: &Status) -> Result<(), Error> {
         let mut document = json!({
-            "state": state,
-            "description": words::description(notice),
+            "state": status.state,
+            "description": status.description,
             "auto_inactive": false,
         });
-        if state == "success" {
-            document["environment_url"] = json!(notice.url);
+        if let Some(url) = &status.environment_url {
+            document["environment_url"] = json!(url);
         }
         if let Some(page) = &self.page {
             document["log_url"] = json!(format!("{page}{}", escaped(&notice.environment)));
         }
-        let what = format!("set a deployment of `{}` {state}", notice.environment);
+        let what = format!("set a deployment of `{}` {}", notice.environment, status.state);
         let path = format!("{}/deployments/{deployment}/statuses", path_of(&notice.repository)?);
-        match self.github.change::<Status>(&what, Method::POST, &path, &document).await {
-            // Somebody has deleted a deployment that is not the current one any more.
-            Err(error) if error.kind() == Kind::NotFound && state == "inactive" => Ok(()),
+        match self.github.change::<Said>(&what, Method::POST, &path, &document).await {
+            // Somebody has deleted a deployment that was to end anyway.
+            Err(error) if error.kind() == Kind::NotFound && status.state == "inactive" => Ok(()),
             done => done.map(drop),
         }
     }
 
     /// All deployments of this environment become inactive, which GitHub shows as destroyed.
-    async fn retire_all(&self, notice: &Notice, memory: &mut Memory) -> Result<(), Error> {
-        let known: Vec<u64> =
-            memory.older.drain(..).chain(memory.current.take().map(|current| current.id)).collect();
-        let ids = if known.is_empty() { self.active(notice).await? } else { known };
-        for id in ids {
-            self.say(notice, id, "inactive").await?;
+    async fn retire(
+        &self,
+        notice: &Notice,
+        status: &Status,
+        memory: &mut Memory,
+        is_lost: bool,
+    ) -> Result<(), Error> {
+        let current = memory.current.take().map(|current| current.id);
+        let known: Vec<u64> = memory.older.drain(..).chain(current).collect();
+        for id in if is_lost { self.active(notice).await? } else { known } {
+            self.say(notice, id, status).await?;
         }
         Ok(())
     }
 
     /// The deployments of this environment, and of no other, that are not inactive: for when the memory is lost.
     async fn active(&self, notice: &Notice) -> Result<Vec<u64>, Error> {
-        let Notice { environment, repository, .. } = notice;
-        let path = format!("{}/deployments", path_of(repository)?);
+        let environment = &words::environment(&notice.environment);
+        let path = format!("{}/deployments", path_of(&notice.repository)?);
         let what = format!("find the deployments of `{environment}`");
         let query = format!("{path}?environment={}", escaped(environment));
         let found: Vec<Deployment> = self.github.all(&what, &query).await?;
         let mut active = Vec::new();
         for deployment in found.into_iter().filter(|it| it.environment == *environment) {
             let newest = format!("{path}/{}/statuses?per_page=1", deployment.id);
-            let statuses: Vec<Status> = self.github.get(&what, &newest).await?;
+            let statuses: Vec<Said> = self.github.get(&what, &newest).await?;
             if statuses.first().is_none_or(|status| status.state != "inactive") {
                 active.push(deployment.id);
             }
