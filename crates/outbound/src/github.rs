@@ -1,6 +1,9 @@
 //! GitHub as the source of truth: what branches and open pull requests there are, and what they are at.
 
 mod call;
+mod comment;
+pub(crate) mod login;
+pub(crate) mod notifier;
 mod pages;
 mod refusal;
 mod shape;
@@ -42,16 +45,7 @@ impl GitHub {
     /// # Errors
     /// The address is none, or the token would travel unencrypted.
     pub fn new(http: Http, api: &str, token: Option<Secret>) -> Result<Self, Error> {
-        let invalid = |why: &str| Error::new(Kind::Invalid, format!("GitHub's address `{api}` {why}"));
-        let hint = "it is https://api.github.com, or https://HOST/api/v3 of an Enterprise Server";
-        let url = Url::parse(api).map_err(|_| invalid("is not a URL").with_hint(hint))?;
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
-            return Err(invalid("does not begin with https://").with_hint(hint));
-        }
-        if !url.username().is_empty() || url.query().is_some() || url.fragment().is_some() {
-            return Err(Error::new(Kind::Invalid, "GitHub's address has more than a host and a path"));
-        }
-        let api = api.trim_end_matches('/').to_owned();
+        let api = address(api)?;
         Ok(Self { http, api, token, pages: Mutex::default(), pause: Mutex::default() })
     }
 
@@ -139,6 +133,22 @@ impl longshore_world::GitHub for GitHub {
                 .map(|pull| Revision { sha: pull.sha, branch: pull.branch, pull_request: Some(pull.number) }),
         })
     }
+}
+
+/// An address of GitHub's, without a slash at its end.
+fn address(text: &str) -> Result<String, Error> {
+    let invalid = |why: &str| {
+        Error::new(Kind::Invalid, format!("GitHub's address {why}"))
+            .with_hint("it is https://api.github.com, or https://HOST/api/v3 of an Enterprise Server")
+    };
+    let url = Url::parse(text).map_err(|_| invalid("is not a URL"))?;
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+        return Err(invalid("does not begin with https://"));
+    }
+    if !url.username().is_empty() || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("has more than a host and a path"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// `/repos/OWNER/NAME`, of a name that can be one.

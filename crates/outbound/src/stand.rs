@@ -13,6 +13,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use longshore_model::Timestamp;
+use longshore_model::preview::{Moment, Notice, Revision};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -210,5 +212,23 @@ impl Body for Piece {
             Some(text) if !self.is_broken => SizeHint::with_exact(text.len() as u64),
             _ => SizeHint::default(),
         }
+    }
+}
+
+/// A notice of a pull request's environment.
+pub(crate) fn notice(moment: Moment) -> Notice {
+    Notice {
+        at: Timestamp(1_558_000_000_000),
+        moment,
+        environment: "changes-3f2a.hello".into(),
+        repository: "Codertocat/Hello-World".into(),
+        revision: Revision {
+            sha: "ec26c3e57ca3a959ca5aad62de7213c562f8c821".into(),
+            branch: "changes".into(),
+            pull_request: Some(2),
+        },
+        url: Some("https://changes-3f2a.hello.example.com".into()),
+        text: "It answers.".into(),
+        log_tail: Vec::new(),
     }
 }
