@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use longshore_model::Error;
 use longshore_model::preview::github::Repository;
-use longshore_model::preview::{Hook, Notice, Policy};
+use longshore_model::preview::{Hook, Notice, Policy, Revision, Subject};
 use longshore_model::tag::Tag;
 use serde_json::Value;
 
@@ -16,6 +16,9 @@ pub trait GitHub: Send + Sync + std::fmt::Debug {
     /// Branches and open pull requests, from all pages. Any page that fails, any answer that is not what it should be
     /// fails the whole: an error is never an empty list.
     async fn repository(&self, name: &str) -> Result<Repository, Error>;
+
+    /// What a branch or an open pull request is at now. `None` when the repository can be read and has none of it.
+    async fn head(&self, repository: &str, subject: &Subject) -> Result<Option<Revision>, Error>;
 }
 
 /// Whom notices are told: a Slack channel, an SNS topic, a webhook, GitHub's deployments and comments.
