@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use longshore_model::Error;
 use longshore_model::preview::github::Repository;
+use longshore_model::preview::view::Role;
 use longshore_model::preview::{Hook, Notice, Policy, Revision, Subject};
 use longshore_model::tag::Tag;
 use serde_json::Value;
@@ -19,6 +20,27 @@ pub trait GitHub: Send + Sync + std::fmt::Debug {
 
     /// What a branch or an open pull request is at now. `None` when the repository can be read and has none of it.
     async fn head(&self, repository: &str, subject: &Subject) -> Result<Option<Revision>, Error>;
+}
+
+/// Somebody who has logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The name at the place where people log in.
+    pub login: String,
+    /// What they may do here.
+    pub role: Role,
+}
+
+/// Where people log in: OAuth 2.0's code flow (RFC 6749, 4.1).
+#[async_trait]
+pub trait Login: Send + Sync + std::fmt::Debug {
+    /// Where a browser is sent. It comes back with `state` and a code; `state` must be unguessable and belong to this
+    /// browser, which is the caller's affair.
+    fn authorize_url(&self, state: &str) -> String;
+
+    /// Who came back with this code. It is [`longshore_model::Kind::Denied`] for a code that does not hold, and for
+    /// somebody who may do nothing here.
+    async fn identify(&self, code: &str) -> Result<Person, Error>;
 }
 
 /// Whom notices are told: a Slack channel, an SNS topic, a webhook, GitHub's deployments and comments.

@@ -164,3 +164,13 @@ pub enum Command {
         repository: String,
     },
 }
+
+/// What a person or a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// May look.
+    Viewer,
+    /// May ask for things, too.
+    Operator,
+}
