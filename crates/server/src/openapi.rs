@@ -78,100 +78,98 @@ const fn write(
     Operation { method: "POST", path, id, summary, query: &[], request, status: 200, answer }
 }
 
-const fn operations() -> [Operation; 17] {
-    [
-        read("/healthz", "alive", "Whether the process lives.", Body::Text),
-        read("/readyz", "ready", "Whether the store can be read and the lease's state is known.", Body::Text),
-        read("/metrics", "metrics", "Counts in Prometheus' text format.", Body::Text),
-        Operation {
-            status: 202,
-            ..write(
-                "/webhooks/github",
-                "github",
-                "A webhook of GitHub, with `X-Hub-Signature-256`. JSON, or a form with `payload`; at most 25 MiB.",
-                Body::Json(anything),
-                Body::Json(one::<AnswerView>),
-            )
-        },
-        write(
-            "/webhooks/slack",
-            "slack",
-            "A slash command of Slack, with `X-Slack-Signature`, or an outgoing webhook with its token.",
+const OPERATIONS: [Operation; 17] = [
+    read("/healthz", "alive", "Whether the process lives.", Body::Text),
+    read("/readyz", "ready", "Whether the store can be read and the lease's state is known.", Body::Text),
+    read("/metrics", "metrics", "Counts in Prometheus' text format.", Body::Text),
+    Operation {
+        status: 202,
+        ..write(
+            "/webhooks/github",
+            "github",
+            "A webhook of GitHub, with `X-Hub-Signature-256`. JSON, or a form with `payload`; at most 25 MiB.",
             Body::Json(anything),
-            Body::Json(anything),
-        ),
-        read("/api/v1/openapi.json", "description", "This description.", Body::Json(anything)),
-        read(
-            "/api/v1/environments",
-            "environments",
-            "All environments, by their ids.",
-            Body::Json(many::<EnvironmentView>),
-        ),
-        write(
-            "/api/v1/environments",
-            "ask",
-            "Asks something of an environment.",
-            Body::Json(one::<Command>),
             Body::Json(one::<AnswerView>),
-        ),
-        read(
-            "/api/v1/environments/{id}",
-            "environment",
-            "One environment, by its id, its branch, or `#` and its pull request's number.",
-            Body::Json(one::<EnvironmentDetail>),
-        ),
-        Operation {
-            query: &[LINES],
-            ..read(
-                "/api/v1/environments/{id}/logs",
-                "logs",
-                "The last lines of its tasks.",
-                Body::Json(one::<LogsView>),
-            )
-        },
-        Operation {
-            query: &[LIMIT],
-            ..read(
-                "/api/v1/deliveries",
-                "deliveries",
-                "Webhooks that were accepted, the newest first.",
-                Body::Json(many::<DeliveryView>),
-            )
-        },
-        read(
-            "/api/v1/events",
-            "events",
-            "Environments as they change, as server-sent events. A stream ends after a while: come again.",
-            Body::Events,
-        ),
-        Operation {
-            query: &[LIMIT],
-            ..read("/api/v1/audit", "audit", "Who did what, the newest first.", Body::Json(many::<DeedView>))
-        },
-        read("/api/v1/tokens", "tokens", "All tokens, without their secrets.", Body::Json(many::<TokenView>)),
-        Operation {
-            status: 201,
-            ..write(
-                "/api/v1/tokens",
-                "make_token",
-                "Makes a token. Its secret is in this one answer only.",
-                Body::Json(one::<TokenWish>),
-                Body::Json(one::<TokenMade>),
-            )
-        },
-        Operation {
-            method: "DELETE",
-            status: 204,
-            ..read(
-                "/api/v1/tokens/{name}",
-                "revoke_token",
-                "Ends a token, and the sessions that came from it.",
-                Body::None,
-            )
-        },
-        read("/assets/{hash}/{name}", "asset", "A file of the dashboard.", Body::Text),
-    ]
-}
+        )
+    },
+    write(
+        "/webhooks/slack",
+        "slack",
+        "A slash command of Slack, with `X-Slack-Signature`, or an outgoing webhook with its token.",
+        Body::Json(anything),
+        Body::Json(anything),
+    ),
+    read("/api/v1/openapi.json", "description", "This description.", Body::Json(anything)),
+    read(
+        "/api/v1/environments",
+        "environments",
+        "All environments, by their ids.",
+        Body::Json(many::<EnvironmentView>),
+    ),
+    write(
+        "/api/v1/environments",
+        "ask",
+        "Asks something of an environment.",
+        Body::Json(one::<Command>),
+        Body::Json(one::<AnswerView>),
+    ),
+    read(
+        "/api/v1/environments/{id}",
+        "environment",
+        "One environment, by its id, its branch, or `#` and its pull request's number.",
+        Body::Json(one::<EnvironmentDetail>),
+    ),
+    Operation {
+        query: &[LINES],
+        ..read(
+            "/api/v1/environments/{id}/logs",
+            "logs",
+            "The last lines of its tasks.",
+            Body::Json(one::<LogsView>),
+        )
+    },
+    Operation {
+        query: &[LIMIT],
+        ..read(
+            "/api/v1/deliveries",
+            "deliveries",
+            "Webhooks that were accepted, the newest first.",
+            Body::Json(many::<DeliveryView>),
+        )
+    },
+    read(
+        "/api/v1/events",
+        "events",
+        "Environments as they change, as server-sent events. A stream ends after a while: come again.",
+        Body::Events,
+    ),
+    Operation {
+        query: &[LIMIT],
+        ..read("/api/v1/audit", "audit", "Who did what, the newest first.", Body::Json(many::<DeedView>))
+    },
+    read("/api/v1/tokens", "tokens", "All tokens, without their secrets.", Body::Json(many::<TokenView>)),
+    Operation {
+        status: 201,
+        ..write(
+            "/api/v1/tokens",
+            "make_token",
+            "Makes a token. Its secret is in this one answer only.",
+            Body::Json(one::<TokenWish>),
+            Body::Json(one::<TokenMade>),
+        )
+    },
+    Operation {
+        method: "DELETE",
+        status: 204,
+        ..read(
+            "/api/v1/tokens/{name}",
+            "revoke_token",
+            "Ends a token, and the sessions that came from it.",
+            Body::None,
+        )
+    },
+    read("/assets/{hash}/{name}", "asset", "A file of the dashboard.", Body::Text),
+];
 
 /// The description.
 #[must_use]
@@ -185,7 +183,7 @@ pub fn document() -> Value {
     let problem = one::<ProblemView>(&mut generator);
     let _change = one::<ChangeView>(&mut generator);
     let mut paths = Map::new();
-    for operation in operations() {
+    for operation in OPERATIONS {
         let described = describe(&operation, &problem, &mut generator);
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method.to_lowercase()] = described;

@@ -115,7 +115,6 @@ pub fn table() -> Vec<(String, &'static str, Access)> {
 }
 
 /// All of it as a service, for whoever brings connections of their own. [`crate::serve`] is for everybody else.
-#[must_use]
 pub fn router(app: App) -> axum::Router {
     // Nobody closes it: its streams end with their connections.
     let (_never, closing) = watch::channel(false);
