@@ -16,7 +16,7 @@ pub struct Environment {
     pub repository: String,
     /// Its branch or pull request.
     pub subject: Subject,
-    /// Which life this is: one more each time that it is made anew after it was removed. Part of every token.
+    /// Which life this is: greater each time that it is made anew after it was removed. Part of every token.
     pub life: u32,
     /// What is wanted.
     pub wish: Wish,
@@ -67,6 +67,28 @@ pub struct Removal {
     pub by: String,
     /// Since when.
     pub since: Timestamp,
+    /// Who wants it back meanwhile (`github`, or a person): it is made anew, as another life, once nothing of this one
+    /// is left. The wish's revision is then the next life's.
+    #[serde(default)]
+    pub again: Option<String>,
+}
+
+/// What is remembered of an environment that is gone because its time was over or a person said so, while its branch
+/// lives on: it does not come back before there is another commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its id.
+    pub environment: String,
+    /// `OWNER/NAME`.
+    pub repository: String,
+    /// Its branch or pull request.
+    pub subject: Subject,
+    /// The commit that was wanted last.
+    pub sha: String,
+    /// Why it ended, in words.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What an environment runs.

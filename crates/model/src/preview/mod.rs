@@ -9,8 +9,8 @@ mod subject;
 pub mod view;
 
 pub use self::environment::{
-    Deployed, Environment, Failure, HookRun, HookState, Intent, Presence, Progress, Removal, Resources,
-    Revision, Sleep, State, Wish,
+    Deployed, Ended, Environment, Failure, HookRun, HookState, Intent, Presence, Progress, Removal,
+    Resources, Revision, Sleep, State, Wish,
 };
 pub use self::notice::{Delivery, DeliveryState, Entry, EntryKind, Moment, Notice, Source};
 pub use self::policy::{

@@ -1,0 +1,88 @@
+//! Policies, records and lists for the tests of this folder.
+
+use std::collections::BTreeMap;
+
+use longshore_model::Timestamp;
+use longshore_model::preview::github::{Branch, PullRequest, Repository};
+use longshore_model::preview::{
+    Access, Environment, Health, Hooks, Limits, Policy, PullRequests, Revision, Route, ServicePolicy,
+    Subject, Trigger,
+};
+
+use super::record;
+
+/// When the tests of this folder begin.
+pub(super) const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+pub(super) fn service(name: &str) -> ServicePolicy {
+    ServicePolicy {
+        name: name.to_owned(),
+        task_definition: name.to_owned(),
+        like: None,
+        container: None,
+        port: 80,
+        image: None,
+        environment: BTreeMap::new(),
+        cpu: None,
+        memory: None,
+        count: 1,
+        launch_type: None,
+        capacity_providers: Vec::new(),
+        network: None,
+        paths: Vec::new(),
+        health: Health::default(),
+    }
+}
+
+/// `octo/shop`: branches `feature/**` and pull requests, without any prefix left out.
+pub(super) fn policy() -> Policy {
+    Policy {
+        repository: "octo/shop".to_owned(),
+        app: "shop".to_owned(),
+        trigger: Trigger {
+            branches: vec!["feature/**".to_owned()],
+            pull_requests: Some(PullRequests::default()),
+            ..Trigger::default()
+        },
+        cluster: "previews".to_owned(),
+        services: vec![service("web")],
+        route: Route::Proxy {
+            domain: "preview.example.com".to_owned(),
+            scheme: "https".to_owned(),
+            port: None,
+            access: Access::Login,
+        },
+        limits: Limits::default(),
+        hooks: Hooks::default(),
+    }
+}
+
+pub(super) fn branch(name: &str) -> Subject {
+    Subject::Branch(name.to_owned())
+}
+
+pub(super) fn revision(sha: &str, branch: &str) -> Revision {
+    Revision { sha: sha.to_owned(), branch: branch.to_owned(), pull_request: None }
+}
+
+pub(super) fn environment(name: &str) -> Environment {
+    record::fresh(&policy(), branch(name), revision("aaa1", name), record::GITHUB, NOW)
+}
+
+/// GitHub's list: `main`, these branches with their commits, and these pull requests.
+pub(super) fn github(branches: &[(&str, &str)], pull_requests: Vec<PullRequest>) -> Repository {
+    let branches = [("main", "0000")].iter().chain(branches);
+    let branches = branches.map(|(name, sha)| Branch { name: (*name).to_owned(), sha: (*sha).to_owned() });
+    Repository { branches: branches.collect(), pull_requests, default_branch: "main".to_owned() }
+}
+
+pub(super) fn pull_request(number: u64, sha: &str) -> PullRequest {
+    PullRequest {
+        number,
+        sha: sha.to_owned(),
+        branch: "topic".to_owned(),
+        base: "main".to_owned(),
+        author: "octocat".to_owned(),
+        ..PullRequest::default()
+    }
+}
