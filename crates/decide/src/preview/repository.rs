@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longshore_model::Timestamp;
 use longshore_model::preview::{Ended, Environment, Notice, Policy, Subject, github};
 
+pub(crate) use self::step::short;
 use self::step::{Listed, Removals};
 use super::names::names;
 use super::record::{self, GITHUB};
@@ -168,7 +169,7 @@ fn create(
             (Err(why), _, _) => format!("It gets no environment: {why}"),
             (Ok(()), Some(ended), _) => format!(
                 "Its environment ended with commit {}: {}. The next commit or `up` brings it back",
-                step::short(&ended.sha),
+                short(&ended.sha),
                 ended.why
             ),
             (Ok(()), None, Some(other)) => {
@@ -182,7 +183,7 @@ fn create(
                 kept.push(record.clone());
                 plan.write.push(record);
                 taken.insert(id.clone(), subject.clone());
-                format!("`{id}` is made, with commit {}", step::short(&listed.revision.sha))
+                format!("`{id}` is made, with commit {}", short(&listed.revision.sha))
             }
         };
         findings.insert(subject.clone(), found);

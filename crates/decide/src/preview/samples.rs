@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use longshore_model::Timestamp;
 use longshore_model::preview::github::{Branch, PullRequest, Repository};
+use longshore_model::preview::view::EnvironmentView;
 use longshore_model::preview::{
-    Access, Environment, Health, Hooks, Limits, Policy, PullRequests, Revision, Route, ServicePolicy,
-    Subject, Trigger,
+    Access, Environment, Health, Hooks, Limits, Moment, Notice, Policy, PullRequests, Revision, Route,
+    ServicePolicy, Subject, Trigger,
 };
 
 use super::record;
@@ -84,5 +85,42 @@ pub(super) fn pull_request(number: u64, sha: &str) -> PullRequest {
         base: "main".to_owned(),
         author: "octocat".to_owned(),
         ..PullRequest::default()
+    }
+}
+
+pub(super) fn notice(moment: Moment) -> Notice {
+    Notice {
+        at: NOW,
+        moment,
+        environment: "x.shop".to_owned(),
+        repository: "octo/shop".to_owned(),
+        revision: revision("0123456789", "feature/x"),
+        url: None,
+        text: "More of it.".to_owned(),
+        log_tail: Vec::new(),
+    }
+}
+
+pub(super) fn view() -> EnvironmentView {
+    EnvironmentView {
+        id: "x.shop".to_owned(),
+        repository: "octo/shop".to_owned(),
+        branch: "feature/x".to_owned(),
+        pull_request: None,
+        state: "ready".to_owned(),
+        url: Some("https://x.shop.example.com/".to_owned()),
+        sha: "0123456789".to_owned(),
+        deployed_sha: None,
+        waiting: vec!["a reason".to_owned()],
+        failure: None,
+        log_tail: Vec::new(),
+        pinned: false,
+        by: "github".to_owned(),
+        created_at: "2027-01-15T08:00:00Z".to_owned(),
+        deployed_at: None,
+        last_request_at: None,
+        expires_at: Some("2027-01-22T08:00:00Z".to_owned()),
+        sleeps_at: None,
+        usd_per_day: Some(0.296),
     }
 }

@@ -188,6 +188,6 @@ pub(super) fn many(count: usize, one: &str, more: &str) -> String {
 }
 
 /// A commit as people know it.
-pub(super) fn short(sha: &str) -> String {
+pub(crate) fn short(sha: &str) -> String {
     sha.chars().take(SHORT).collect()
 }

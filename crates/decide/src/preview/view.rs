@@ -1,0 +1,120 @@
+//! A record as the JSON API shows it.
+
+use longshore_model::Timestamp;
+use longshore_model::preview::view::EnvironmentView;
+use longshore_model::preview::{Environment, Policy, Presence, Schedule, Sleep, State};
+
+use super::cost;
+
+/// An environment in a list. `url` is where it answers or will; it is shown once something has been healthy there.
+/// `policy` is absent when longshore.toml speaks of the repository no more.
+#[must_use]
+pub fn view(
+    record: &Environment,
+    policy: Option<&Policy>,
+    url: Option<String>,
+    schedule: &Schedule,
+) -> EnvironmentView {
+    let (wish, progress) = (&record.wish, &record.progress);
+    let by = match &wish.presence {
+        Presence::Up { by } => by,
+        Presence::Down(removal) => &removal.by,
+    };
+    let is_asleep =
+        record.state == State::Asleep || (wish.sleep == Sleep::Asleep && progress.asleep_since.is_some());
+    let usd_per_day = if is_asleep { Some(0.0) } else { policy.and_then(cost::usd_per_day) };
+    EnvironmentView {
+        id: record.names.id.clone(),
+        repository: record.repository.clone(),
+        branch: wish.revision.branch.clone(),
+        pull_request: wish.revision.pull_request,
+        state: record.state.word().to_owned(),
+        url: url.filter(|_| progress.deployed.is_some()),
+        sha: wish.revision.sha.clone(),
+        deployed_sha: progress.deployed.as_ref().map(|deployed| deployed.revision.sha.clone()),
+        waiting: record.waiting.clone(),
+        failure: progress.failure.as_ref().map(|failure| failure.why.clone()),
+        log_tail: progress.failure.as_ref().map(|failure| failure.log_tail.clone()).unwrap_or_default(),
+        pinned: wish.pinned,
+        by: by.clone(),
+        created_at: time(progress.created_at),
+        deployed_at: progress.deployed.as_ref().map(|deployed| time(deployed.at)),
+        last_request_at: progress.last_request_at.map(time),
+        expires_at: schedule.expires_at.map(time),
+        sleeps_at: schedule.sleeps_at.map(time),
+        usd_per_day,
+    }
+}
+
+/// RFC 3339 in UTC, to the second.
+#[must_use]
+pub fn time(at: Timestamp) -> String {
+    let second = jiff::Timestamp::from_second(at.0.div_euclid(1000));
+    second.map(|second| second.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use longshore_model::preview::{Deployed, Failure};
+
+    use super::super::samples::{NOW, environment, policy, revision};
+    use super::*;
+
+    #[test]
+    fn the_url_is_shown_once_something_has_answered() {
+        let mut record = environment("feature/x");
+        let url = Some("https://x.example/".to_owned());
+        let show = |record: &Environment| view(record, Some(&policy()), url.clone(), &Schedule::default());
+        let queued = show(&record);
+        assert_eq!((queued.state.as_str(), queued.url, queued.deployed_sha), ("queued", None, None));
+        record.progress.deployed =
+            Some(Deployed { revision: revision("aaa1", "feature/x"), at: NOW, ..Deployed::default() });
+        record.wish.revision = revision("bbb2", "feature/x");
+        record.state = State::Updating;
+        let updating = show(&record);
+        assert_eq!(updating.url, url);
+        assert_eq!((updating.sha.as_str(), updating.deployed_sha.as_deref()), ("bbb2", Some("aaa1")));
+        assert_eq!(updating.deployed_at.as_deref(), Some("2027-01-15T08:00:00Z"));
+    }
+
+    #[test]
+    fn who_and_why_and_until_when() {
+        let mut record = environment("feature/x");
+        let schedule = Schedule {
+            expires_at: Some(NOW.plus_seconds(60)),
+            sleeps_at: Some(NOW.plus_ms(1999)),
+            ..Schedule::default()
+        };
+        record.progress.failure = Some(Failure {
+            revision: revision("aaa1", "feature/x"),
+            attempt: 0,
+            why: "it crashed".to_owned(),
+            log_tail: vec!["panic".to_owned()],
+            at: NOW,
+        });
+        super::super::record::remove(&mut record, "for a reason", "ada", NOW);
+        let shown = view(&record, None, None, &schedule);
+        assert_eq!((shown.by.as_str(), shown.state.as_str()), ("ada", "removing"));
+        assert_eq!(
+            (shown.failure.as_deref(), shown.log_tail),
+            (Some("it crashed"), vec!["panic".to_owned()])
+        );
+        assert_eq!(shown.expires_at.as_deref(), Some("2027-01-15T08:01:00Z"));
+        assert_eq!(shown.sleeps_at.as_deref(), Some("2027-01-15T08:00:01Z"));
+        assert_eq!(shown.usd_per_day, None);
+    }
+
+    #[test]
+    fn a_sleeping_environment_costs_nothing() {
+        let mut record = environment("feature/x");
+        record.state = State::Asleep;
+        let shown = view(&record, Some(&policy()), None, &Schedule::default());
+        assert_eq!(shown.usd_per_day, Some(0.0));
+    }
+
+    #[test]
+    fn a_moment_that_no_calendar_has_is_nothing() {
+        assert_eq!(time(Timestamp(i64::MAX)), "");
+        assert_eq!(time(Timestamp(-1)), "1969-12-31T23:59:59Z");
+    }
+}
