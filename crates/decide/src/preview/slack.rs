@@ -46,25 +46,15 @@ fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// A text that Slack shows as it is: no mention, no link, no format.
+/// A text in which Slack sees no mention and no link (Slack: "Formatting text", escaping).
 #[must_use]
 pub fn escaped(text: &str) -> String {
-    let plain = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    // There is no escape for these: a space of no width keeps them from opening a format.
-    let mut shown = String::with_capacity(plain.len());
-    for character in plain.chars() {
-        shown.push(character);
-        if matches!(character, '*' | '_' | '~' | '`' | '@' | ':') {
-            shown.push('\u{200b}');
-        }
-    }
-    shown
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A text as code.
 fn code(text: &str) -> String {
-    let text = words::one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    format!("`{}`", text.replace('`', "'"))
+    format!("`{}`", escaped(&words::one_line(text)).replace('`', "'"))
 }
 
 /// A message: `blocks`, and `text` for notifications. The channel and which message it replaces are the sender's affair.
@@ -111,12 +101,7 @@ fn section(text: &str) -> Value {
 /// The last lines of a log as a block of code, escaped before it is cut, so that no more than fits is sent.
 pub(super) fn fenced(lines: &[String]) -> Option<String> {
     let lines: Vec<String> = lines.iter().map(|line| words::one_line(line)).collect();
-    let text = lines
-        .join("\n")
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace("```", "'''");
+    let text = escaped(&lines.join("\n")).replace("```", "'''");
     let tail = words::tail(&text, LOG_LIMIT);
     (!tail.trim().is_empty()).then(|| format!("```\n{tail}\n```"))
 }

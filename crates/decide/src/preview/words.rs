@@ -91,7 +91,7 @@ pub fn tail(text: &str, limit: usize) -> String {
         return text.to_owned();
     }
     let rest: String = text.chars().skip(count - limit).collect();
-    // The first line is a part of one, unless it is the only one.
+    // The first line is a part of one; the only one is better than none.
     rest.split_once('\n').map_or(rest.clone(), |(_, whole)| whole.to_owned())
 }
 
@@ -142,8 +142,8 @@ mod tests {
         assert_eq!(cut("日本語", 3), "日本語");
         assert_eq!(cut("日本語", 2), "日…");
         assert_eq!(cut("ab cd", 4), "ab…");
-        assert_eq!(tail("one\ntwo\nthree", 9), "two\nthree".to_owned().split_once('\n').unwrap().1);
-        assert_eq!(tail("one\ntwo\nthree", 10), "two\nthree");
+        assert_eq!(tail("one\ntwo\nthree", 9), "three");
+        assert_eq!(tail("one\ntwo\nthree", 11), "two\nthree");
         assert_eq!(tail("日本語", 2), "本語");
         assert_eq!(tail("short", 9), "short");
     }
