@@ -15,7 +15,7 @@ pub(crate) struct Deed {
     pub(crate) at: Timestamp,
     /// A login, a token's name, or a name in Slack.
     pub(crate) who: String,
-    /// `api`, `dashboard` or `slack`.
+    /// `api`, `dashboard`, `github` (a comment) or `slack`.
     pub(crate) via: String,
     /// In words, such as `down x.web`.
     pub(crate) what: String,
@@ -28,6 +28,7 @@ pub(crate) struct Deed {
 pub(crate) enum Via {
     Api,
     Dashboard,
+    Github,
     Slack,
 }
 
@@ -36,6 +37,7 @@ impl Via {
         match self {
             Self::Api => "api",
             Self::Dashboard => "dashboard",
+            Self::Github => "github",
             Self::Slack => "slack",
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
-use longshore_model::Timestamp;
+use longshore_decide::preview::view;
 use longshore_model::preview::view::DeliveryView;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -37,7 +37,7 @@ pub(crate) struct DeedView {
     pub(crate) at: String,
     /// A login, a token's name, or a name in Slack.
     pub(crate) who: String,
-    /// `api`, `dashboard` or `slack`.
+    /// `api`, `dashboard`, `github` (a comment) or `slack`.
     pub(crate) via: String,
     /// In words.
     pub(crate) what: String,
@@ -64,23 +64,18 @@ pub(crate) async fn audit(
     Asked(part): Asked<Part>,
 ) -> Result<Json<Vec<DeedView>>, Problem> {
     let page = log::page(shared.desk().book(), None, part.limit()).await?;
-    Ok(Json(page.into_iter().map(|(_, deed)| view(deed)).collect()))
+    Ok(Json(page.into_iter().map(|(_, deed)| line(deed)).collect()))
 }
 
-fn view(deed: log::Deed) -> DeedView {
+fn line(deed: log::Deed) -> DeedView {
     let log::Deed { at, who, via, what, outcome } = deed;
-    DeedView { at: rfc3339(at), who, via, what, outcome }
+    DeedView { at: view::time(at), who, via, what, outcome }
 }
 
 impl Part {
     fn limit(&self) -> usize {
         self.limit.unwrap_or(LIST_USUAL).clamp(1, LIST_LIMIT)
     }
-}
-
-/// A moment as the API writes it.
-pub(crate) fn rfc3339(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_string()).unwrap_or_default()
 }
 
 /// A query string whose errors are ours.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use longshore_decide::preview::view::time;
 use longshore_model::preview::view::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Sent, rfc3339};
+use super::Sent;
 use crate::app::Shared;
 use crate::audit::{self, Via};
 use crate::people::{Visitor, tokens, word};
@@ -58,8 +59,8 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<T
         name: token.name,
         role: token.role,
         made_by: token.made_by,
-        made_at: rfc3339(token.made_at),
-        last_used_at: token.last_used_at.map(rfc3339),
+        made_at: time(token.made_at),
+        last_used_at: token.last_used_at.map(time),
     };
     Ok(Json(tokens.into_iter().map(view).collect()))
 }

@@ -2,13 +2,14 @@
 
 use axum::extract::Query;
 use axum::response::Response;
+use longshore_decide::preview::view::time;
 use maud::html;
 use serde::Deserialize;
 
 use super::encode;
 use super::frame::Frame;
-use crate::api::rfc3339;
-use crate::audit;
+use super::table::{Row, table};
+use crate::audit::{self, Deed};
 use crate::problem::Problem;
 
 /// Lines on the page.
@@ -35,26 +36,22 @@ pub(crate) async fn show(frame: Frame, Query(from): Query<From>) -> Result<Respo
                 p { "What people and tokens ask for on this page, over the API and in Slack is written down here." }
             }
         } @else {
-            div.scroll tabindex="0" role="region" aria-label="Audit" {
-                table {
-                    thead { tr { th { "When" } th { "Who" } th { "Where" } th { "What" } th { "What became of it" } } }
-                    tbody {
-                        @for (_, deed) in &deeds {
-                            tr {
-                                td.meta { (frame.time(&rfc3339(deed.at))) }
-                                td { (deed.who) }
-                                td.meta { (deed.via) }
-                                td { (deed.what) }
-                                td { (deed.outcome.as_deref().unwrap_or("not known")) }
-                            }
-                        }
-                    }
-                }
-            }
+            @let rows: Vec<Row> = deeds.iter().map(|(_, deed)| row(&frame, deed)).collect();
+            (table("audit", "Audit", &["When", "Who", "Where", "What", "Result"], &rows))
             @if let Some(key) = older {
                 p.older { a href=(format!("/audit?after={}", encode(key))) { "Older" } }
             }
         }
     };
     Ok(frame.page("Audit", "/audit", &main))
+}
+
+fn row(frame: &Frame, deed: &Deed) -> Row {
+    Row::new([
+        html! { span.meta { (frame.time(&time(deed.at))) } },
+        html! { (deed.who) },
+        html! { span.meta { (deed.via) } },
+        html! { (deed.what) },
+        html! { (deed.outcome.as_deref().unwrap_or("not known")) },
+    ])
 }

@@ -5,6 +5,7 @@ use longshore_model::preview::view::DeliveryView;
 use maud::{Markup, html};
 
 use super::frame::Frame;
+use super::table::{Row, table};
 use super::words;
 use crate::problem::Problem;
 
@@ -20,35 +21,31 @@ pub(crate) async fn show(frame: Frame) -> Result<Response, Problem> {
             p.totals { "What GitHub and Slack have sent, the newest first" }
         }
         @if deliveries.is_empty() { (nothing_yet(&frame)) } @else {
-            div.scroll tabindex="0" role="region" aria-label="Deliveries" {
-                table {
-                    thead { tr { th { "State" } th { "When" } th { "What" } th { "About" } th { "What became of it" } } }
-                    tbody #deliveries data-live { @for delivery in &deliveries { (row(&frame, delivery)) } }
-                }
-            }
+            @let rows: Vec<Row> = deliveries.iter().map(|delivery| row(&frame, delivery)).collect();
+            (table("deliveries", "Deliveries", &["State", "When", "What", "About", "Result"], &rows))
         }
     };
     Ok(frame.page("Deliveries", "/deliveries", &main))
 }
 
-fn row(frame: &Frame, delivery: &DeliveryView) -> Markup {
+fn row(frame: &Frame, delivery: &DeliveryView) -> Row {
     let group = match delivery.state.as_str() {
         "done" => "ready",
         "ignored" => "asleep",
         _ => "busy",
     };
-    html! {
-        tr #(format!("delivery-{}", delivery.id)) {
-            td { span class=(format!("state {group}")) { span.dot aria-hidden="true" {} (delivery.state) } }
-            td.meta { (frame.time(&delivery.at)) }
-            td title=(delivery.id) { (delivery.source) " " code { (delivery.event) } }
-            td {
-                @if let Some(about) = &delivery.about { (about) }
-                @if let Some(repository) = &delivery.repository { p.meta { (repository) } }
-            }
-            td { (delivery.text.as_deref().map(words::sentence).unwrap_or_default()) }
-        }
-    }
+    let about = html! {
+        @if let Some(about) = &delivery.about { (about) }
+        @if let Some(repository) = &delivery.repository { p.meta { (repository) } }
+    };
+    let cells = [
+        words::dot(group, &delivery.state),
+        html! { span.meta { (frame.time(&delivery.at)) } },
+        html! { span title=(delivery.id) { (delivery.source) " " code { (delivery.event) } } },
+        about,
+        html! { (delivery.text.as_deref().map(words::sentence).unwrap_or_default()) },
+    ];
+    Row::new(cells).with_id(format!("delivery-{}", delivery.id))
 }
 
 fn nothing_yet(frame: &Frame) -> Markup {

@@ -33,7 +33,7 @@ pub(crate) async fn show(frame: Frame, Path(id): Path<String>) -> Result<Respons
         nav.crumbs aria-label="Where this is" { a href="/" { "Environments" } span aria-hidden="true" { " / " } (it.id) }
         div.head #head data-live data-name=(it.branch) data-state=(it.state) {
             div {
-                h1 { (it.branch) }
+                h1 { (words::breakable(&it.branch)) }
                 p.meta { (words::state(&it.state)) (subject(&frame, it)) }
             }
             div.open { (address(it)) }
@@ -144,7 +144,7 @@ fn task_line(task: &TaskView) -> Markup {
     };
     html! {
         li {
-            span class=(format!("state {group}")) { span.dot aria-hidden="true" {} (health) }
+            (words::dot(group, health))
             code title=(task.id) { (task.id.get(..8).unwrap_or(&task.id)) }
             span.meta { (task.status) " · " (task.task_definition) }
             @if let Some(reason) = &task.reason { span.meta { (reason) } }

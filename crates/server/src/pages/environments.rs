@@ -120,7 +120,7 @@ fn row(frame: &Frame, it: &EnvironmentView) -> Markup {
             class=(format!("is-{}", words::group(&it.state))) {
             div.cell-state { (words::state(&it.state)) }
             div.cell-what {
-                h2 { a href=(page) { (it.branch) } }
+                h2 { a href=(page) { (words::breakable(&it.branch)) } }
                 p.meta { (subject(frame, it)) }
             }
             div.cell-where { (address(it)) }
@@ -163,7 +163,7 @@ pub(super) fn address(it: &EnvironmentView) -> Markup {
     if bare.len() == url.trim_end_matches('/').len() {
         return html! { (url) };
     }
-    html! { a.url href=(format!("/enter?environment={}&to=%2F", encode(&it.id))) { (bare) } }
+    html! { a.url href=(format!("/enter?environment={}&to=%2F", encode(&it.id))) { (words::breakable(bare)) } }
 }
 
 /// When it ends.
@@ -177,7 +177,7 @@ pub(super) fn ends(frame: &Frame, it: &EnvironmentView) -> Markup {
 
 pub(super) fn cost(it: &EnvironmentView) -> Markup {
     html! {
-        @if let Some(usd) = it.usd_per_day { (words::money(usd)) span.meta { " a day" } }
+        @if let Some(usd) = it.usd_per_day { (words::money(usd)) span.meta { "/day" } }
     }
 }
 

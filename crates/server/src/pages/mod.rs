@@ -8,6 +8,7 @@ pub(crate) mod environments;
 mod frame;
 pub(crate) mod login;
 pub(crate) mod runs;
+mod table;
 mod words;
 
 use std::sync::Arc;

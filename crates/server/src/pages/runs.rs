@@ -5,6 +5,7 @@ use longshore_model::Error;
 use maud::{Markup, html};
 
 use super::frame::Frame;
+use super::table::{Row, table};
 use super::words;
 use crate::glance::{ApiCalls, RunRow, ServiceRow};
 
@@ -39,91 +40,66 @@ fn part<T>(rows: &Result<Vec<T>, Error>, nothing: &str, table: impl FnOnce(&[T])
 }
 
 fn service_table(services: &[ServiceRow]) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="Services" {
-            table {
-                thead { tr { th { "Service" } th { "Revision" } th { "Tasks" } th { "State" } } }
-                tbody #services data-live {
-                    @for service in services {
-                        @let is_whole = service.running == service.desired && service.pending == 0;
-                        tr {
-                            td { code { (service.name) } }
-                            td.meta { (service.task_definition) }
-                            td {
-                                (service.running) " of " (service.desired)
-                                @if service.pending > 0 { span.meta { " · " (service.pending) " on the way" } }
-                            }
-                            td {
-                                span class=(if is_whole { "state ready" } else { "state busy" }) {
-                                    span.dot aria-hidden="true" {} (service.state)
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let row = |service: &ServiceRow| {
+        let is_whole = service.running == service.desired && service.pending == 0;
+        let tasks = html! {
+            (service.running) " of " (service.desired)
+            @if service.pending > 0 { span.meta { " · " (service.pending) " on the way" } }
+        };
+        Row::new([
+            html! { code { (service.name) } },
+            html! { span.meta { (service.task_definition) } },
+            tasks,
+            words::dot(if is_whole { "ready" } else { "busy" }, &service.state),
+        ])
+    };
+    let rows: Vec<Row> = services.iter().map(row).collect();
+    table("services", "Services", &["Service", "Revision", "Tasks", "State"], &rows)
 }
 
 fn run_table(frame: &Frame, runs: &[RunRow]) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="Runs" {
-            table {
-                thead { tr { th { "Run" } th { "Revision" } th { "Began" } th { "State" } th { "End" } } }
-                tbody #runs data-live {
-                    @for run in runs {
-                        @let group = match (run.status.as_str(), run.exit_code) {
-                            ("STOPPED", Some(0)) => "ready",
-                            ("STOPPED", _) => "failed",
-                            _ => "busy",
-                        };
-                        tr {
-                            td { code title=(run.id) { (run.id.get(..8).unwrap_or(&run.id)) } }
-                            td.meta { (run.task_definition) }
-                            td.meta { @if let Some(at) = &run.started_at { (frame.time(at)) } }
-                            td { span class=(format!("state {group}")) { span.dot aria-hidden="true" {} (run.status.to_lowercase()) } }
-                            td {
-                                @if let Some(code) = run.exit_code { "exit code " (code) }
-                                @if let Some(reason) = &run.reason { p.meta { (reason) } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let row = |run: &RunRow| {
+        let group = match (run.status.as_str(), run.exit_code) {
+            ("STOPPED", Some(0)) => "ready",
+            ("STOPPED", _) => "failed",
+            _ => "busy",
+        };
+        let end = html! {
+            @if let Some(code) = run.exit_code { "exit code " (code) }
+            @if let Some(reason) = &run.reason { p.meta { (reason) } }
+        };
+        Row::new([
+            html! { code title=(run.id) { (run.id.get(..8).unwrap_or(&run.id)) } },
+            html! { span.meta { (run.task_definition) } },
+            html! { span.meta { @if let Some(at) = &run.started_at { (frame.time(at)) } } },
+            words::dot(group, &run.status.to_lowercase()),
+            end,
+        ])
+    };
+    let rows: Vec<Row> = runs.iter().map(row).collect();
+    table("runs", "Runs", &["Run", "Revision", "Began", "State", "End"], &rows)
 }
 
 fn call_table(calls: &[ApiCalls]) -> Markup {
-    html! {
-        @if calls.is_empty() { p.none { "AWS was not called." } } @else {
-            div.scroll tabindex="0" role="region" aria-label="Calls of AWS" {
-                table {
-                    thead { tr { th { "Operation" } th { "Calls" } th { "Of AWS's limit" } th { "Throttled" } } }
-                    tbody #calls data-live { @for call in calls { (call_row(call)) } }
-                }
-            }
-        }
+    if calls.is_empty() {
+        return html! { p.none { "AWS was not called." } };
     }
-}
-
-fn call_row(call: &ApiCalls) -> Markup {
-    html! {
-        tr {
-            td { code { (call.operation) } }
-            td { (call.last_minute) }
-            td {
-                @match call.limit_per_minute {
-                    Some(limit) => {
-                        meter min="0" max=(limit) high=(limit / 2) optimum="0" value=(call.last_minute)
-                            aria-label=(format!("{} of {limit}", call.last_minute)) {}
-                        span.meta { " " (limit) " a minute" }
-                    }
-                    None => { span.meta { "not published" } }
-                }
-            }
-            td { @if call.throttled > 0 { strong.bad { (call.throttled) } } @else { span.meta { "0" } } }
-        }
-    }
+    let row = |call: &ApiCalls| {
+        let limit = match call.limit_per_minute {
+            Some(limit) => html! {
+                meter min="0" max=(limit) high=(limit / 2) optimum="0" value=(call.last_minute)
+                    aria-label=(format!("{} of {limit}", call.last_minute)) {}
+                span.meta { " " (limit) " a minute" }
+            },
+            None => html! { span.meta { "not published" } },
+        };
+        Row::new([
+            html! { code { (call.operation) } },
+            html! { (call.last_minute) },
+            limit,
+            html! { @if call.throttled > 0 { strong.bad { (call.throttled) } } @else { span.meta { "0" } } },
+        ])
+    };
+    let rows: Vec<Row> = calls.iter().map(row).collect();
+    table("calls", "Calls of AWS", &["Operation", "Calls", "Of AWS's limit", "Throttled"], &rows)
 }

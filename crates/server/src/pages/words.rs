@@ -61,12 +61,22 @@ pub(super) fn group(state: &str) -> &'static str {
 
 /// A state: a dot, and the word for those who do not see its colour.
 pub(super) fn state(state: &str) -> Markup {
+    dot(group(state), state)
+}
+
+/// The same with a colour that its word does not tell.
+pub(super) fn dot(group: &str, word: &str) -> Markup {
     html! {
-        span class=(format!("state {}", group(state))) {
+        span class=(format!("state {group}")) {
             span.dot aria-hidden="true" {}
-            (state)
+            (word)
         }
     }
+}
+
+/// A host, path or branch that may break where people read it, behind dots and slashes.
+pub(super) fn breakable(text: &str) -> Markup {
+    html! { @for part in text.split_inclusive(['.', '/']) { (part) wbr; } }
 }
 
 #[cfg(test)]

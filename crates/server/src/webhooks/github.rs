@@ -7,13 +7,15 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use longshore_control::preview::Accepted;
+use longshore_decide::preview::request::Request as Asked;
+use longshore_decide::preview::webhook::{self, Hint, Ignored};
 use longshore_model::preview::{Delivery, DeliveryState, Source};
 use serde_json::Value;
 
 use super::body;
-use super::reading::{self, Reading, Verdict};
 use crate::api::environments::AnswerView;
 use crate::app::Shared;
+use crate::audit::{self, Via};
 use crate::guard::client;
 use crate::metrics::Fate;
 use crate::problem::Problem;
@@ -37,7 +39,7 @@ pub(crate) async fn receive(State(shared): State<Arc<Shared>>, request: Request)
     answer
 }
 
-async fn take(shared: &Shared, request: Request) -> Answer {
+async fn take(shared: &Arc<Shared>, request: Request) -> Answer {
     let Some(secret) = &shared.app.secrets.github else {
         let hint = "give Longshore the secret of the webhook";
         let error = "webhooks of GitHub are not set up here";
@@ -72,17 +74,20 @@ async fn take(shared: &Shared, request: Request) -> Answer {
 }
 
 /// Stores a delivery and says so.
-async fn keep(shared: &Shared, id: &str, event: &str, json: &Value, payload: &Bytes) -> Answer {
-    let Reading { repository, about, verdict } = reading::read(event, json);
+async fn keep(shared: &Arc<Shared>, id: &str, event: &str, json: &Value, payload: &Bytes) -> Answer {
+    let (repository, about, verdict) = match webhook::read(event, json) {
+        Ok(Hint { repository, subject, asked }) => (Some(repository), Some(subject), Ok(asked)),
+        Err(Ignored { repository, subject, why }) => (repository, subject, Err(why)),
+    };
     let policies = shared.desk().policies();
-    let ours =
-        repository.as_ref().and_then(|name| policies.keys().find(|ours| ours.eq_ignore_ascii_case(name)));
+    let ours = repository.as_ref().and_then(|name| policies.keys().find(|it| it.eq_ignore_ascii_case(name)));
     let is_foreign = repository.is_some() && ours.is_none();
-    let state = match verdict {
+    let is_ping = event == "ping";
+    let state = match &verdict {
         _ if is_foreign => DeliveryState::Ignored("no policy names this repository".to_owned()),
-        Verdict::Look => DeliveryState::Accepted,
-        Verdict::Ping => DeliveryState::Done("pong: GitHub reaches this server".to_owned()),
-        Verdict::Ignore(why) => DeliveryState::Ignored(why),
+        Ok(_) => DeliveryState::Accepted,
+        Err(_) if is_ping => DeliveryState::Done("GitHub reaches this server".to_owned()),
+        Err(why) => DeliveryState::Ignored(why.clone()),
     };
     let now = shared.now();
     // An organisation's webhook speaks of all its repositories: some of these show what is amiss, all would fill the store.
@@ -91,17 +96,17 @@ async fn keep(shared: &Shared, id: &str, event: &str, json: &Value, payload: &By
         return Ok(say(StatusCode::ACCEPTED, "no policy names this repository"));
     }
     let words = match &state {
+        _ if is_ping => "pong".to_owned(),
         DeliveryState::Ignored(why) => format!("ignored: {why}"),
-        DeliveryState::Done(_) => "pong".to_owned(),
-        DeliveryState::Accepted => "accepted".to_owned(),
+        DeliveryState::Done(_) | DeliveryState::Accepted => "accepted".to_owned(),
     };
-    let status = if words == "pong" { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if is_ping { StatusCode::OK } else { StatusCode::ACCEPTED };
     let delivery = Delivery {
         id: id.to_owned(),
         source: Source::Github,
         event: event.to_owned(),
         repository: ours.cloned().or(repository),
-        about,
+        about: about.map(|subject| subject.to_string()),
         at: now,
         state,
     };
@@ -113,6 +118,15 @@ async fn keep(shared: &Shared, id: &str, event: &str, json: &Value, payload: &By
             shared.metrics.delivered("github", Fate::Known);
             return Ok(say(status, "this delivery was here before"));
         }
+    }
+    if let (false, Ok(Some((Asked::Command(command), who)))) = (is_foreign, verdict) {
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move {
+            // Whoever asked sees the answer in the pull request, where environments report.
+            if let Err(error) = audit::ask(&shared, &who, Via::Github, &command).await {
+                tracing::warn!(%error, who, "cannot do what a comment asks");
+            }
+        });
     }
     Ok(say(status, &words))
 }

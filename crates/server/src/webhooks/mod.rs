@@ -2,6 +2,5 @@
 
 pub(crate) mod body;
 pub(crate) mod github;
-mod reading;
 pub(crate) mod slack;
 mod talk;

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use longshore_control::preview::Accepted;
+use longshore_decide::preview::slack;
 use longshore_model::preview::{Delivery, DeliveryState, Source};
 use serde_json::{Value, json};
 
@@ -81,11 +82,13 @@ async fn take(shared: &Arc<Shared>, request: Request) -> Result<Json<Value>, Pro
 /// Answers at once when that can be, and later when it takes longer.
 async fn answer(shared: &Arc<Shared>, asked: Asked) -> Result<Json<Value>, Problem> {
     let who = format!("{} (Slack)", asked.user);
-    // An outgoing webhook's text begins with the word that set it off.
-    let text = asked.text.strip_prefix(&asked.trigger).unwrap_or(&asked.text).trim().to_owned();
+    let request = match asked.trigger.as_str() {
+        "" => slack::slash(&asked.text),
+        trigger => slack::outgoing(trigger, &asked.text),
+    };
     let mut work = {
         let shared = Arc::clone(shared);
-        tokio::spawn(async move { talk::answer(&shared, &text, &who).await })
+        tokio::spawn(async move { talk::answer(&shared, request, &who).await })
     };
     if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
         let text = done.map_err(|_| Problem::busy("the answer was lost"))?;
@@ -98,7 +101,7 @@ async fn answer(shared: &Arc<Shared>, asked: Asked) -> Result<Json<Value>, Probl
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let Ok(text) = work.await else { return };
-        if let Err(error) = shared.app.reply.reply(&asked.response_url, &escape(&text)).await {
+        if let Err(error) = shared.app.reply.reply(&asked.response_url, &slack::escaped(&text)).await {
             tracing::warn!(%error, "cannot answer in Slack");
         }
     });
@@ -143,14 +146,9 @@ fn read(bytes: &[u8]) -> Asked {
     asked
 }
 
-/// Slack reads `&`, `<` and `>` as its own signs (Slack: "Formatting text").
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 /// For its asker alone.
 fn say(asked: &Asked, text: &str) -> Value {
-    let text = escape(text);
+    let text = slack::escaped(text);
     if asked.response_url.is_empty() {
         // Outgoing webhooks know no answers for one person.
         return json!({"text": text});

@@ -1,7 +1,8 @@
 //! What people ask in Slack, and what they are told.
 
+use longshore_decide::preview::request::{self, Request};
 use longshore_model::Error;
-use longshore_model::preview::view::{Command, EnvironmentView};
+use longshore_model::preview::view::EnvironmentView;
 
 use crate::app::Shared;
 use crate::audit::{self, Via};
@@ -9,12 +10,16 @@ use crate::audit::{self, Via};
 /// Lines of a log in Slack.
 const LINES: u16 = 20;
 
-const HELP: &str =
-    "up BRANCH or #NUMBER · down, extend, pin, unpin, sleep, wake, logs, why ENVIRONMENT · list";
+/// Environments in one answer: a message has room for 4,000 characters (Slack: "Truncating content").
+const LISTED: usize = 30;
 
 /// Answers in words.
-pub(super) async fn answer(shared: &Shared, text: &str, who: &str) -> String {
-    match act(shared, text, who).await {
+pub(super) async fn answer(shared: &Shared, request: Result<Request, String>, who: &str) -> String {
+    let request = match request {
+        Ok(request) => request,
+        Err(wrong) => return wrong,
+    };
+    match act(shared, request, who).await {
         Ok(answer) => answer,
         Err(error) => match error.hint() {
             Some(hint) => format!("{error}: {hint}"),
@@ -23,51 +28,38 @@ pub(super) async fn answer(shared: &Shared, text: &str, who: &str) -> String {
     }
 }
 
-async fn act(shared: &Shared, text: &str, who: &str) -> Result<String, Error> {
-    let mut words = text.split_whitespace();
-    let verb = words.next().unwrap_or("help").to_lowercase();
-    let environment = words.next().unwrap_or_default().to_owned();
-    let needs_name = !matches!(verb.as_str(), "list" | "help");
-    if needs_name && environment.is_empty() {
-        return Ok(format!("`{verb}` needs a name. {HELP}"));
+async fn act(shared: &Shared, request: Request, who: &str) -> Result<String, Error> {
+    match request {
+        Request::Command(command) => audit::ask(shared, who, Via::Slack, &command).await,
+        Request::List => list(shared).await,
+        Request::Logs(environment) => logs(shared, &environment).await,
+        Request::Why(environment) => why(shared, &environment).await,
+        Request::Help => Ok(request::help()),
     }
-    let command = match verb.as_str() {
-        "list" => return list(shared).await,
-        "logs" => return logs(shared, &environment).await,
-        "why" => return why(shared, &environment).await,
-        "up" => {
-            let number = environment.strip_prefix('#').and_then(|number| number.parse().ok());
-            let branch = number.is_none().then_some(environment);
-            Command::Up { repository: words.next().map(str::to_owned), branch, pull_request: number }
-        }
-        "down" => Command::Down { environment },
-        "extend" => Command::Extend { environment, seconds: None },
-        "pin" => Command::Pin { environment, pinned: true },
-        "unpin" => Command::Pin { environment, pinned: false },
-        "sleep" => Command::Sleep { environment },
-        "wake" => Command::Wake { environment },
-        _ => return Ok(HELP.to_owned()),
-    };
-    audit::ask(shared, who, Via::Slack, &command).await
 }
 
 async fn list(shared: &Shared) -> Result<String, Error> {
     let environments = shared.desk().environments().await?;
+    if environments.is_empty() {
+        return Ok("There is no environment.".to_owned());
+    }
     let line = |it: &EnvironmentView| {
         let url = it.url.as_ref().map(|url| format!(" {url}")).unwrap_or_default();
         format!("{} {}{url}", it.state, it.id)
     };
-    let lines: Vec<String> = environments.iter().map(line).collect();
-    Ok(if lines.is_empty() { "There is no environment.".to_owned() } else { lines.join("\n") })
+    let mut lines: Vec<String> = environments.iter().take(LISTED).map(line).collect();
+    if let Some(more @ 1..) = environments.len().checked_sub(LISTED) {
+        lines.push(format!("and {more} more: {}", shared.app.public_url));
+    }
+    Ok(lines.join("\n"))
 }
 
 async fn logs(shared: &Shared, environment: &str) -> Result<String, Error> {
     let lines = shared.desk().logs(environment, LINES).await?;
-    Ok(if lines.is_empty() {
-        "Its tasks have written nothing.".to_owned()
-    } else {
-        format!("```{}```", lines.join("\n"))
-    })
+    if lines.is_empty() {
+        return Ok("Its tasks have written nothing.".to_owned());
+    }
+    Ok(format!("```\n{}\n```", lines.join("\n").replace("```", "'''")))
 }
 
 async fn why(shared: &Shared, environment: &str) -> Result<String, Error> {
@@ -75,5 +67,5 @@ async fn why(shared: &Shared, environment: &str) -> Result<String, Error> {
     let mut sentences = vec![format!("{} is {}.", it.id, it.state)];
     sentences.extend(it.failure);
     sentences.extend(it.waiting);
-    Ok(sentences.join(" "))
+    Ok(sentences.join("\n"))
 }
