@@ -1,9 +1,10 @@
 //! What the JSON API shows: a promise to its clients, apart from what is stored.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An environment in a list. Times are RFC 3339.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentView {
     /// `LABEL.APP`.
     pub id: String,
@@ -46,7 +47,7 @@ pub struct EnvironmentView {
 }
 
 /// An environment alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentDetail {
     /// What the list shows.
     #[serde(flatten)]
@@ -58,7 +59,7 @@ pub struct EnvironmentDetail {
 }
 
 /// A service of an environment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceView {
     /// Its name in ECS.
     pub name: String,
@@ -67,7 +68,7 @@ pub struct ServiceView {
 }
 
 /// A task of an environment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskView {
     /// Its id.
     pub id: String,
@@ -82,7 +83,7 @@ pub struct TaskView {
 }
 
 /// A line of a timeline.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryView {
     /// RFC 3339.
     pub at: String,
@@ -95,7 +96,7 @@ pub struct EntryView {
 }
 
 /// A webhook that was accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryView {
     /// Its id.
     pub id: String,
@@ -117,7 +118,7 @@ pub struct DeliveryView {
 
 /// What a person asks of an environment: the body of `POST /api/v1/environments`. The same verbs exist in the CLI, in
 /// Slack and on the dashboard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "verb", deny_unknown_fields)]
 pub enum Command {
     /// Makes one, or tries again, for a branch or a pull request.
@@ -166,7 +167,7 @@ pub enum Command {
 }
 
 /// What a person or a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// May look.

@@ -1,0 +1,34 @@
+//! Where people come in.
+
+use axum::response::Html;
+use maud::html;
+
+use super::{encode, frame};
+use crate::app::Shared;
+use crate::people::csrf;
+
+/// The page. `to` is where they wanted to go.
+pub(crate) fn show(shared: &Shared, to: &str, token: &str) -> Html<String> {
+    let main = html! {
+        section.login {
+            h1 { "Log in" }
+            @if shared.app.login.is_some() {
+                a.button.main href=(format!("/login/github?to={}", encode(to))) { "Log in with GitHub" }
+                p.or { span { "or" } }
+            }
+            form method="post" action="/login" {
+                input type="hidden" name=(csrf::FIELD) value=(token);
+                input type="hidden" name="to" value=(to);
+                label for="token" { "Token" }
+                input #token type="password" name="token" required autocomplete="current-password"
+                    autocapitalize="none" spellcheck="false" placeholder="longshore_…";
+                p.hint {
+                    "An operator makes one with " code { "POST /api/v1/tokens" } "; where Longshore was started, its first "
+                    "one is printed."
+                }
+                button.button.main[shared.app.login.is_none()] { "Log in" }
+            }
+        }
+    };
+    Html(frame::whole(shared, None, "Log in", "", &main).into_string())
+}

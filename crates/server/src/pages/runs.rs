@@ -1,0 +1,105 @@
+//! The cluster: its services and runs, and how often AWS is called for all of this.
+
+use axum::response::Response;
+use longshore_model::Error;
+use maud::{Markup, html};
+
+use super::frame::Frame;
+use super::table::{Row, table};
+use super::words;
+use crate::glance::{ApiCalls, RunRow, ServiceRow};
+
+/// The page. What cannot be read is said in its place.
+pub(crate) async fn show(frame: Frame) -> Response {
+    let glance = &frame.shared.app.glance;
+    let (services, runs, calls) = tokio::join!(glance.services(), glance.runs(), glance.api_calls());
+    let main = html! {
+        div.head { h1 { "Cluster" } }
+        section aria-labelledby="services-title" {
+            h2 #services-title { "Services" }
+            (part(&services, "The cluster has no service.", service_table))
+        }
+        section aria-labelledby="runs-title" {
+            h2 #runs-title { "Runs" }
+            (part(&runs, "Nothing has run lately. `longshore run` starts a task and shows its log.", |runs| run_table(&frame, runs)))
+        }
+        section aria-labelledby="calls-title" {
+            h2 #calls-title { "Calls of AWS in the last minute" }
+            (call_table(&calls))
+        }
+    };
+    frame.page("Cluster", "/runs", &main)
+}
+
+fn part<T>(rows: &Result<Vec<T>, Error>, nothing: &str, table: impl FnOnce(&[T]) -> Markup) -> Markup {
+    match rows {
+        Ok(rows) if rows.is_empty() => html! { p.none { (nothing) } },
+        Ok(rows) => table(rows),
+        Err(error) => html! { p.remark.bad { (words::sentence(&error.to_string())) } },
+    }
+}
+
+fn service_table(services: &[ServiceRow]) -> Markup {
+    let row = |service: &ServiceRow| {
+        let is_whole = service.running == service.desired && service.pending == 0;
+        let tasks = html! {
+            (service.running) " of " (service.desired)
+            @if service.pending > 0 { span.meta { " · " (service.pending) " on the way" } }
+        };
+        Row::new([
+            html! { code { (service.name) } },
+            html! { span.meta { (service.task_definition) } },
+            tasks,
+            words::dot(if is_whole { "ready" } else { "busy" }, &service.state),
+        ])
+    };
+    let rows: Vec<Row> = services.iter().map(row).collect();
+    table("services", "Services", &["Service", "Revision", "Tasks", "State"], &rows)
+}
+
+fn run_table(frame: &Frame, runs: &[RunRow]) -> Markup {
+    let row = |run: &RunRow| {
+        let group = match (run.status.as_str(), run.exit_code) {
+            ("STOPPED", Some(0)) => "ready",
+            ("STOPPED", _) => "failed",
+            _ => "busy",
+        };
+        let end = html! {
+            @if let Some(code) = run.exit_code { "exit code " (code) }
+            @if let Some(reason) = &run.reason { p.meta { (reason) } }
+        };
+        Row::new([
+            html! { code title=(run.id) { (run.id.get(..8).unwrap_or(&run.id)) } },
+            html! { span.meta { (run.task_definition) } },
+            html! { span.meta { @if let Some(at) = &run.started_at { (frame.time(at)) } } },
+            words::dot(group, &run.status.to_lowercase()),
+            end,
+        ])
+    };
+    let rows: Vec<Row> = runs.iter().map(row).collect();
+    table("runs", "Runs", &["Run", "Revision", "Began", "State", "End"], &rows)
+}
+
+fn call_table(calls: &[ApiCalls]) -> Markup {
+    if calls.is_empty() {
+        return html! { p.none { "AWS was not called." } };
+    }
+    let row = |call: &ApiCalls| {
+        let limit = match call.limit_per_minute {
+            Some(limit) => html! {
+                meter min="0" max=(limit) high=(limit / 2) optimum="0" value=(call.last_minute)
+                    aria-label=(format!("{} of {limit}", call.last_minute)) {}
+                span.meta { " " (limit) " a minute" }
+            },
+            None => html! { span.meta { "not published" } },
+        };
+        Row::new([
+            html! { code { (call.operation) } },
+            html! { (call.last_minute) },
+            limit,
+            html! { @if call.throttled > 0 { strong.bad { (call.throttled) } } @else { span.meta { "0" } } },
+        ])
+    };
+    let rows: Vec<Row> = calls.iter().map(row).collect();
+    table("calls", "Calls of AWS", &["Operation", "Calls", "Of AWS's limit", "Throttled"], &rows)
+}
