@@ -67,9 +67,10 @@ def short(name):
 class Load:
     """Clients that ask one after the other over connections that they keep, and note every answer."""
 
-    def __init__(self, url, clients=4, path="/"):
+    def __init__(self, url, clients=4, path="/", headers=()):
         self.address = urllib.parse.urlsplit(url)
         self.path = path
+        self.headers = dict(headers)
         self.answers = []
         self.failures = []
         self.ended = threading.Event()
@@ -80,7 +81,7 @@ class Load:
         while not self.ended.is_set():
             try:
                 connection = connection or http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=20)
-                connection.request("GET", self.path)
+                connection.request("GET", self.path, headers=self.headers)
                 answer = connection.getresponse()
                 body = answer.read().decode()
                 (self.answers if answer.status == 200 else self.failures).append((answer.status, body))

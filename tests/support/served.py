@@ -29,7 +29,7 @@ class Exchange(BaseHTTPRequestHandler):
             self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.owner.serve(self)
 
-    do_GET = do_POST = do_PUT = do_DELETE = take
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = take
 
     def _chunks(self):
         while size := int(self.rfile.readline().split(b";")[0], 16):

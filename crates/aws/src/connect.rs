@@ -9,6 +9,7 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use longshore_model::{Error, Kind};
 
+use crate::Tally;
 use crate::http::LazyTls;
 
 /// A server that is this near needs no long pauses between attempts: either it is up, or it is not.
@@ -57,12 +58,15 @@ pub struct Aws {
     pub(crate) config: SdkConfig,
     region: String,
     place: String,
+    tally: Tally,
 }
 
 impl Aws {
     /// Reads the configuration. No call is made, except where the credentials or the region come from a server.
     pub async fn connect(settings: Settings) -> Result<Self, Error> {
-        Self::connect_through(settings, SharedHttpClient::new(LazyTls::new())).await
+        let tally = Tally::default();
+        let http = SharedHttpClient::new(LazyTls::new(tally.clone()));
+        Ok(Self { tally, ..Self::connect_through(settings, http).await? })
     }
 
     pub(crate) async fn connect_through(settings: Settings, http: SharedHttpClient) -> Result<Self, Error> {
@@ -102,7 +106,14 @@ impl Aws {
             place: endpoint.map_or_else(|| format!("AWS in {region}"), ToOwned::to_owned),
             region,
             config,
+            tally: Tally::default(),
         })
+    }
+
+    /// How often AWS is called through this connection and its clones.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The region that calls go to.

@@ -14,18 +14,22 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 
+use crate::Tally;
+
 type Tls = Arc<LazyLock<SharedHttpClient>>;
 
 /// Chooses by the scheme of each request.
 #[derive(Debug)]
 pub(crate) struct LazyTls {
+    tally: Tally,
     plain: SharedHttpClient,
     tls: Tls,
 }
 
 impl LazyTls {
-    pub(crate) fn new() -> Self {
-        Self { plain: Builder::new().build_http(), tls: Arc::new(LazyLock::new(tls_client)) }
+    /// Counts what goes through.
+    pub(crate) fn new(tally: Tally) -> Self {
+        Self { tally, plain: Builder::new().build_http(), tls: Arc::new(LazyLock::new(tls_client)) }
     }
 }
 
@@ -40,6 +44,7 @@ impl HttpClient for LazyTls {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(ByScheme {
+            tally: self.tally.clone(),
             plain: self.plain.http_connector(settings, components),
             tls: Arc::clone(&self.tls),
             settings: settings.clone(),
@@ -50,6 +55,7 @@ impl HttpClient for LazyTls {
 
 #[derive(Debug)]
 struct ByScheme {
+    tally: Tally,
     plain: SharedHttpConnector,
     tls: Tls,
     settings: HttpConnectorSettings,
@@ -58,6 +64,7 @@ struct ByScheme {
 
 impl HttpConnector for ByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.tally.count(&request);
         if request.uri().starts_with("https:") {
             self.tls.http_connector(&self.settings, &self.components).call(request)
         } else {

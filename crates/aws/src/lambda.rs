@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_config::retry::RetryConfig;
-use longshore_model::Error;
-use longshore_world::Successor;
-use serde_json::Value;
+use longshore_model::preview::HookAction;
+use longshore_model::{Error, Kind};
+use longshore_world::{HookCall, Hooks, Successor};
+use serde_json::{Value, json};
 
 use crate::Aws;
 use crate::signed::{self, Call, Service};
@@ -53,6 +54,31 @@ impl Aws {
     }
 }
 
+/// Hooks that are functions: invoked, and awaited for as long as the hook may take.
+#[derive(Debug, Clone)]
+pub struct LambdaHooks(Aws);
+
+impl LambdaHooks {
+    /// Over a connection; a function's ARN says its region.
+    #[must_use]
+    pub const fn new(aws: Aws) -> Self {
+        Self(aws)
+    }
+}
+
+#[async_trait]
+impl Hooks for LambdaHooks {
+    async fn call(&self, call: &HookCall) -> Result<Result<(), String>, Error> {
+        let HookAction::Lambda { function } = &call.hook.action else {
+            return Err(Error::new(Kind::Bug, format!("hook `{}` is no function", call.hook.name)));
+        };
+        // Who is told twice can tell by the id.
+        let payload = json!({"id": call.id, "context": call.context});
+        let timeout = Duration::from_secs(call.hook.timeout_s.into());
+        Ok(self.0.invoke(function, &payload, timeout).await?.map(drop))
+    }
+}
+
 /// The region in a function's ARN.
 fn region_of(function: &str) -> Option<&str> {
     function.strip_prefix("arn:")?.split(':').nth(2)
@@ -94,8 +120,6 @@ impl Successor for Function {
 
 #[cfg(test)]
 mod tests {
-    use longshore_model::Kind;
-
     use super::*;
     use crate::replay::Replay;
 

@@ -27,6 +27,7 @@ mod services;
 mod signed;
 mod sns;
 mod surroundings;
+mod tally;
 mod task;
 mod task_definition;
 
@@ -34,8 +35,9 @@ mod task_definition;
 mod replay;
 
 pub use connect::{Aws, Settings, StaticCredentials};
-pub use lambda::Function;
+pub use lambda::{Function, LambdaHooks};
 pub use parameters::Parameter;
 pub use queue::SqsQueue;
 pub use s3::Uploaded;
 pub use sns::SnsTopic;
+pub use tally::Tally;

@@ -135,7 +135,6 @@ fn instance(answer: &types::ContainerInstance) -> Instance {
         arn: text(answer.container_instance_arn()),
         free_cpu: free("CPU"),
         free_memory: free("MEMORY"),
-        private_ip: None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! its own record before each action: of two daemons that act on it at once, one is refused.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use longshore_model::{Error, Timestamp};
@@ -40,6 +41,7 @@ pub struct Lease {
     holder: String,
     lasts: Duration,
     clock: Arc<dyn Clock>,
+    held: Arc<AtomicBool>,
 }
 
 impl Lease {
@@ -52,7 +54,13 @@ impl Lease {
         lasts: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { book, name, holder, lasts, clock }
+        Self { book, name, holder, lasts, clock, held: Arc::default() }
+    }
+
+    /// Whether this process drives now, for people who ask.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// Stands by until the lease is ours, does `work` while it is, and stands by again when it was lost. Ends when `stop`
@@ -65,7 +73,9 @@ impl Lease {
                 Ok(Claim::Ours) => {
                     tracing::info!(lease = self.name, holder = self.holder, "this process drives now");
                     let end = Shutdown::new();
+                    self.held.store(true, Ordering::Relaxed);
                     self.renew_during(asked, stop, &end, work(end.clone())).await;
+                    self.held.store(false, Ordering::Relaxed);
                 }
                 Ok(Claim::Of(holder, until)) => {
                     tracing::debug!(lease = self.name, holder, until = until.0, "standing by");

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    apply, cfn, completions, destroy, diff, drift, engine, env, example, gc, init, lambda, logs, man, render,
-    restart, rollback, run, scale, status, templates, up, verify,
+    apply, cfn, completions, destroy, diff, drift, engine, env, example, gc, init, lambda, logs, man,
+    preview, render, restart, rollback, run, scale, serve, status, templates, up, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -14,6 +14,7 @@ Examples:
   longshore run task.json -- ./job --once   a file, with another command
   longshore run --help                      all that `run` can do
   longshore apply deploy                    services as their files in deploy/ say
+  longshore serve                           every branch its own environment
 
 Region, credentials and endpoint come from where every AWS tool takes them:
 AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, SSO, roles.
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Init(init::Arguments),
     Gc(gc::Arguments),
     Destroy(destroy::Arguments),
+    Serve(serve::Arguments),
+    Preview(preview::Arguments),
     Cfn(cfn::Arguments),
     Engine(engine::Arguments),
     Env(env::Arguments),

@@ -1,6 +1,9 @@
 //! `longshore.toml`: the one configuration file, beside the files of services or where Longshore is started.
 
 mod apply;
+pub(crate) mod duration;
+mod preview;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +15,9 @@ use serde::Deserialize;
 use crate::error::Failed;
 
 pub(crate) use self::apply::{Apply, Gate};
+pub(crate) use self::duration::Span;
+pub(crate) use self::preview::{Preview, is_local};
+pub(crate) use self::serve::{Notify, Serve};
 
 /// The file's name.
 pub(crate) const FILE: &str = "longshore.toml";
@@ -25,6 +31,12 @@ pub(crate) struct Config {
     pub(crate) apply: Apply,
     /// The local engine.
     pub(crate) engine: Engine,
+    /// The daemon.
+    pub(crate) serve: Serve,
+    /// Environments of branches and pull requests, for each repository.
+    pub(crate) preview: Vec<Preview>,
+    /// Whom `longshore serve` tells what happens to environments.
+    pub(crate) notify: Vec<Notify>,
 }
 
 /// The local engine.

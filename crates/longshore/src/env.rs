@@ -86,6 +86,22 @@ pub(crate) fn lambda_function() -> Option<(String, String)> {
     text("AWS_LAMBDA_FUNCTION_NAME").map(|name| (name, version()))
 }
 
+/// Which branch and commit this process is a preview of: `LONGSHORE_BRANCH` and `LONGSHORE_SHA`, which every container of
+/// an environment has.
+pub(crate) fn preview() -> Option<(String, String)> {
+    Some((text("LONGSHORE_BRANCH")?, text("LONGSHORE_SHA")?))
+}
+
+/// The token for a `longshore serve` elsewhere: `LONGSHORE_TOKEN`.
+pub(crate) fn token() -> Option<String> {
+    text("LONGSHORE_TOKEN")
+}
+
+/// A secret of `longshore serve`, from the variable that longshore.toml names.
+pub(crate) fn secret(name: &str) -> Option<String> {
+    text(name)
+}
+
 /// Whether tests write their expectations anew (`LONGSHORE_ACCEPT=1`).
 #[cfg(test)]
 pub(crate) fn accept() -> bool {

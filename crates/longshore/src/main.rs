@@ -4,6 +4,7 @@ mod apply;
 mod cli;
 mod commands;
 mod config;
+mod daemon;
 mod env;
 mod error;
 mod example_image;

@@ -183,8 +183,6 @@ pub struct Instance {
     pub free_cpu: i64,
     /// MiB that are free.
     pub free_memory: i64,
-    /// Where its host ports are reached; absent while nobody has found it out.
-    pub private_ip: Option<String>,
 }
 
 /// Where the `awslogs` driver writes the output of one container of one task.

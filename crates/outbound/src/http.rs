@@ -13,6 +13,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 use serde::de::DeserializeOwned;
 
+use crate::Secret;
+
 /// So long is waited for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// So long is waited for the whole of an answer, when the caller does not say otherwise.
@@ -90,6 +92,41 @@ impl Http {
                 .with_hint("install the certificates of authorities (Debian: ca-certificates)")
         })?;
         Ok(Self { proxied, direct, total })
+    }
+
+    /// Asks a JSON API with a bearer token, such as that of `longshore serve`: the status, and the document of the answer
+    /// (null when it has none).
+    ///
+    /// # Errors
+    /// No answer came, or not the whole of one. Any status is an answer.
+    pub async fn exchange(
+        &self,
+        what: &str,
+        place: &str,
+        method: &str,
+        url: &str,
+        token: &Secret,
+        body: Option<serde_json::Value>,
+    ) -> Result<(u16, serde_json::Value), Error> {
+        let invalid = || Error::new(Kind::Bug, format!("cannot {what}: {method} is no method"));
+        let headers = vec![
+            ("authorization", format!("Bearer {}", token.expose())),
+            ("content-type", "application/json".to_owned()),
+            ("accept", "application/json".to_owned()),
+        ];
+        let call = Call {
+            what,
+            place,
+            method: Method::from_bytes(method.as_bytes()).map_err(|_| invalid())?,
+            url,
+            headers,
+            body: body.map(|body| body.to_string().into_bytes()),
+            timeout: None,
+        };
+        let answer = self.send(call).await?;
+        let document =
+            if answer.body.is_empty() { serde_json::Value::Null } else { answer.json(what, place)? };
+        Ok((answer.status, document))
     }
 
     /// Sends it once. Any status is an answer; what is an error is that none came, or not the whole of one.

@@ -76,17 +76,16 @@ impl Glance for Sample {
         ])
     }
     async fn api_calls(&self) -> Vec<ApiCalls> {
-        let row = |operation: &str, last_minute, limit_per_minute, throttled| ApiCalls {
+        let row = |operation: &str, last_minute, limit_per_minute| ApiCalls {
             operation: operation.into(),
             last_minute,
             limit_per_minute,
-            throttled,
         };
         vec![
-            row("ecs:DescribeServices", 14, Some(1200), 0),
-            row("ecs:DescribeTasks", 9, Some(1200), 0),
-            row("ecs:RunTask", 2, None, 0),
-            row("elasticloadbalancing:CreateRule", 310, Some(600), 3),
+            row("ecs:DescribeServices", 14, Some(1200)),
+            row("ecs:DescribeTasks", 9, Some(1200)),
+            row("ecs:RunTask", 2, None),
+            row("elasticloadbalancing:CreateRule", 310, Some(600)),
         ]
     }
     fn standing(&self) -> Standing {

@@ -46,8 +46,6 @@ pub struct ApiCalls {
     pub last_minute: u32,
     /// So many AWS lets through in a minute without a burst; absent when AWS does not publish it.
     pub limit_per_minute: Option<u32>,
-    /// Those of the last minute that were throttled.
-    pub throttled: u32,
 }
 
 /// How this process is.

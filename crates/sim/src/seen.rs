@@ -96,7 +96,6 @@ pub(crate) fn instance(answer: &ContainerInstance) -> Instance {
         arn: answer.container_instance_arn.clone(),
         free_cpu: free("CPU"),
         free_memory: free("MEMORY"),
-        private_ip: None,
     }
 }
 

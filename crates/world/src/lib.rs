@@ -7,8 +7,8 @@ mod store;
 mod surroundings;
 
 pub use self::outside::{
-    Addresses, Balancers, GitHub, HookCall, Hooks, Listener, LoadBalancer, Login, Message, Notifier, Person, Queue,
-    Routes, Rule, Share, Site, SiteService, SiteTarget, TargetGroup,
+    Addresses, Balancers, GitHub, HookCall, Hooks, Listener, LoadBalancer, Login, Message, Notifier, Person,
+    Queue, Routes, Rule, Share, Site, SiteService, SiteTarget, TargetGroup,
 };
 pub use self::services::Services;
 pub use self::store::{Expect, Row, Scan, Store, Write, Written};

@@ -175,11 +175,16 @@ impl Previews {
     pub(super) async fn addresses(&self, cluster: &str, tasks: &[Task]) -> BTreeMap<String, IpAddr> {
         let needed = tasks.iter().filter(|task| task.private_ip.is_none());
         let arns: BTreeSet<&String> = needed.filter_map(|task| task.container_instance_arn.as_ref()).collect();
-        let arns: Vec<String> = arns.into_iter().cloned().collect();
-        let parts = arns.chunks(MAX_TASKS_PER_DESCRIBE);
-        let parts = join_all(parts.map(|part| self.world.ecs.describe_container_instances(cluster, part))).await;
-        let instances = parts.into_iter().filter_map(Result::ok).flatten();
-        instances.filter_map(|it| Some((it.arn, it.private_ip?.parse().ok()?))).collect()
+        // An instance keeps its address for as long as it lives.
+        let unknown: Vec<String> = {
+            let memory = self.memory();
+            arns.iter().filter(|arn| !memory.addresses.contains_key(**arn)).map(|arn| (*arn).clone()).collect()
+        };
+        let parts = unknown.chunks(MAX_TASKS_PER_DESCRIBE);
+        let parts = join_all(parts.map(|part| self.world.addresses.addresses(cluster, part))).await;
+        let mut memory = self.memory();
+        memory.addresses.extend(parts.into_iter().filter_map(Result::ok).flatten());
+        arns.into_iter().filter_map(|arn| Some((arn.clone(), *memory.addresses.get(arn)?))).collect()
     }
 }
 

@@ -21,9 +21,11 @@ mod repository;
 mod serve;
 mod showing;
 mod sweep;
+mod task_hook;
 mod tidy;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -31,7 +33,7 @@ use longshore_decide::preview::events;
 use longshore_model::preview::{Environment, Policy};
 use longshore_model::seen::Task;
 use longshore_model::{Error, Timestamp};
-use longshore_world::{Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services};
+use longshore_world::{Addresses, Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services};
 
 use crate::book::Book;
 use crate::driver;
@@ -40,6 +42,7 @@ pub use self::desk::{Accepted, Desk};
 pub use self::gather::{GatheredEcs, GatheredServices};
 pub use self::object::Object;
 pub use self::serve::serve;
+pub use self::task_hook::TaskHooks;
 
 /// What a round of a preview object came to.
 pub type Round = driver::Round<Object>;
@@ -61,6 +64,8 @@ pub struct World {
     pub hooks: Arc<dyn Hooks>,
     /// Whom notices are told, each under a name of its own.
     pub notifiers: Vec<Arc<dyn Notifier>>,
+    /// Where container instances are, for tasks without an address of their own.
+    pub addresses: Arc<dyn Addresses>,
     /// Our own proxy, when it runs in this process.
     pub routes: Option<Arc<dyn Routes>>,
     /// The wall clock.
@@ -91,6 +96,8 @@ struct Memory {
     foreign: BTreeSet<(String, String)>,
     /// What the last sweep has seen of the tasks of those that it woke, and when.
     tasks: BTreeMap<String, (Timestamp, Vec<Task>)>,
+    /// Where container instances are, by their ARN.
+    addresses: BTreeMap<String, IpAddr>,
     /// The object whose timeline was looked through last.
     tidied: Option<String>,
 }

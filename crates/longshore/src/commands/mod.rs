@@ -14,11 +14,13 @@ pub(crate) mod init;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod man;
+pub(crate) mod preview;
 pub(crate) mod render;
 pub(crate) mod restart;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod scale;
+pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod templates;
 pub(crate) mod up;
@@ -48,6 +50,8 @@ pub(crate) fn execute(command: Command) -> Result<u8> {
         Command::Status(arguments) => block_on(status::execute(arguments)),
         Command::Logs(arguments) => block_on(logs::execute(arguments)),
         Command::Cfn(arguments) => block_on(cfn::execute(arguments)),
+        Command::Serve(arguments) => block_on(serve::execute(arguments)),
+        Command::Preview(arguments) => block_on(preview::execute(arguments)),
         Command::Engine(arguments) => block_on(engine::execute(arguments)),
         Command::Env(arguments) => env::execute(arguments),
         Command::Completions(arguments) => completions::execute(&arguments),

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use longshore_decide::service::files::Rules;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::run::words;
+use super::duration::Span;
 
 /// The files of services and task definitions.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -115,26 +114,13 @@ pub(crate) struct Gate {
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
     /// It is stopped, and has failed, after this time, such as `10m`; without it 30 minutes.
-    #[serde(default)]
-    pub(crate) timeout: GateTimeout,
+    #[serde(default = "gate_timeout")]
+    pub(crate) timeout: Span,
 }
 
-/// A duration, as people write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "String")]
-pub(crate) struct GateTimeout(pub(crate) Duration);
-
-impl Default for GateTimeout {
-    fn default() -> Self {
-        Self(Duration::from_secs(30 * 60))
-    }
-}
-
-impl<'de> Deserialize<'de> for GateTimeout {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        words::timeout(&text).map(Self).map_err(serde::de::Error::custom)
-    }
+/// How long a gate may take, unless it says so itself.
+const fn gate_timeout() -> Span {
+    Span::of_seconds(30 * 60)
 }
 
 #[cfg(test)]

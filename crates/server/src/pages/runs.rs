@@ -93,13 +93,8 @@ fn call_table(calls: &[ApiCalls]) -> Markup {
             },
             None => html! { span.meta { "not published" } },
         };
-        Row::new([
-            html! { code { (call.operation) } },
-            html! { (call.last_minute) },
-            limit,
-            html! { @if call.throttled > 0 { strong.bad { (call.throttled) } } @else { span.meta { "0" } } },
-        ])
+        Row::new([html! { code { (call.operation) } }, html! { (call.last_minute) }, limit])
     };
     let rows: Vec<Row> = calls.iter().map(row).collect();
-    table("calls", "Calls of AWS", &["Operation", "Calls", "Of AWS's limit", "Throttled"], &rows)
+    table("calls", "Calls of AWS", &["Operation", "Calls", "Of AWS's limit"], &rows)
 }

@@ -91,7 +91,7 @@ fn the_nearest_fit_is_looked_up_and_named() {
     assert_eq!(run.ask(ms(1)), [Ask::Instances(vec!["arn:container-instance/i-1".into()])]);
     assert_eq!((run.ask(ms(1)), result(&run)), (vec![], None));
     let arn = "arn:container-instance/i-1".into();
-    let instance = Instance { arn, free_cpu: 1024, free_memory: 512, private_ip: None };
+    let instance = Instance { arn, free_cpu: 1024, free_memory: 512 };
     run.take(Answer::Instances(Ok(vec![instance])), ms(2));
     let explanation = run.outcome().unwrap().explanation;
     assert!(

@@ -16,10 +16,13 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 
 use crate::serve::until_told_to_end;
-use crate::terminal;
+use crate::{env, terminal};
 
 /// Where the page has the name of the task that served it.
 const SERVED_BY: &str = "SERVED_BY";
+
+/// Where the page says what this is.
+const ABOUT: &str = "ABOUT";
 
 const PAGE: &str = include_str!("page.html");
 
@@ -45,7 +48,25 @@ type Content = fn(path: &str) -> Option<(&'static str, String)>;
 pub(super) fn page(path: &str) -> Option<(&'static str, String)> {
     let task = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let by = format!("{task}, process {}", std::process::id());
-    (path == "/").then(|| ("text/html; charset=utf-8", PAGE.replace(SERVED_BY, &by)))
+    let about = about(env::preview());
+    let page = || PAGE.replace(SERVED_BY, &by).replace(ABOUT, &about);
+    (path == "/").then(|| ("text/html; charset=utf-8", page()))
+}
+
+/// Which branch this is, when it is one: in HTML, whatever the branch is called.
+fn about(preview: Option<(String, String)>) -> String {
+    const SHORT: usize = 7;
+    match preview {
+        Some((branch, sha)) => {
+            let sha: String = sha.chars().take(SHORT).collect();
+            format!("The branch <b>{}</b> at commit <code>{}</code>.", escaped(&branch), escaped(&sha))
+        }
+        None => "Two services behind one load balancer, on your own machine.".to_owned(),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The list of the service `api`.
@@ -89,4 +110,16 @@ fn answer(request: &Request<Incoming>, content: Content) -> Response<Full<Bytes>
     *response.status_mut() = if is_found { StatusCode::OK } else { StatusCode::NOT_FOUND };
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_a_branch_says_which_it_is() {
+        assert!(about(None).starts_with("Two services"));
+        let said = about(Some(("<img/src=x>".into(), "0123456789".into())));
+        assert_eq!(said, "The branch <b>&lt;img/src=x&gt;</b> at commit <code>0123456</code>.");
+    }
 }

@@ -1,0 +1,159 @@
+//! `[serve]` and `[[notify]]` of longshore.toml: the daemon, and whom it tells. Secrets are named by the environment
+//! variables that hold them; none stands in the file.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The daemon.
+#[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Serve {
+    /// Where the dashboard, the API and the webhooks are.
+    #[schemars(with = "String")]
+    pub(crate) listen: SocketAddr,
+    /// Where people and GitHub reach it, such as `https://longshore.example.com`; `http://` and `listen` when it is
+    /// not there.
+    pub(crate) url: Option<String>,
+    /// Where the environments behind our own proxy are.
+    #[schemars(with = "String")]
+    pub(crate) proxy: SocketAddr,
+    /// Where load balancers in front of it are, such as `10.0.0.0/16`: their `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<String>,
+    /// The SQS queue with EventBridge's events (name or URL), as `longshore templates events` makes it. Without one,
+    /// changes are noticed by looking alone.
+    pub(crate) queue: Option<String>,
+    /// GitHub.
+    pub(crate) github: Github,
+    /// Slack's slash commands.
+    pub(crate) slack: Slack,
+    /// Who may log in with GitHub.
+    pub(crate) login: Option<Login>,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            url: None,
+            proxy: SocketAddr::from(([127, 0, 0, 1], 7480)),
+            trusted_proxies: Vec::new(),
+            queue: None,
+            github: Github::default(),
+            slack: Slack::default(),
+            login: None,
+        }
+    }
+}
+
+/// GitHub.
+#[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Github {
+    /// Where its API is; for GitHub Enterprise Server `https://HOST/api/v3`.
+    pub(crate) api: String,
+    /// The environment variable with a token that may read contents and pull requests, and write deployments and
+    /// issue comments.
+    pub(crate) token_env: String,
+    /// The environment variable with the webhook's secret.
+    pub(crate) webhook_secret_env: String,
+    /// Whether environments are shown on GitHub: as deployments, and in a comment of their pull request.
+    pub(crate) report: bool,
+}
+
+impl Default for Github {
+    fn default() -> Self {
+        Self {
+            api: "https://api.github.com".to_owned(),
+            token_env: "GITHUB_TOKEN".to_owned(),
+            webhook_secret_env: "GITHUB_WEBHOOK_SECRET".to_owned(),
+            report: true,
+        }
+    }
+}
+
+/// Slack's slash commands.
+#[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Slack {
+    /// The environment variable with the app's signing secret.
+    pub(crate) signing_secret_env: String,
+    /// The environment variable with the token of an outgoing webhook, the legacy form; off when it is not there.
+    pub(crate) outgoing_token_env: Option<String>,
+}
+
+impl Default for Slack {
+    fn default() -> Self {
+        Self { signing_secret_env: "SLACK_SIGNING_SECRET".to_owned(), outgoing_token_env: None }
+    }
+}
+
+/// Who may log in with GitHub.
+#[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// Of the OAuth app.
+    pub(crate) client_id: String,
+    /// The environment variable with the OAuth app's secret.
+    #[serde(default = "client_secret_env")]
+    pub(crate) client_secret_env: String,
+    /// Members of this organisation may look.
+    pub(crate) organisation: Option<String>,
+    /// Logins that may look.
+    #[serde(default)]
+    pub(crate) viewers: Vec<String>,
+    /// Logins that may do.
+    #[serde(default)]
+    pub(crate) operators: Vec<String>,
+}
+
+fn client_secret_env() -> String {
+    "GITHUB_CLIENT_SECRET".to_owned()
+}
+
+/// Somebody who is told what happens to environments.
+#[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, tag = "to", rename_all = "snake_case")]
+pub(crate) enum Notify {
+    /// An SNS topic, in the Slack-shaped JSON of ECS Deity.
+    Sns {
+        /// Its ARN.
+        topic: String,
+        /// The channel in the message.
+        channel: String,
+        /// The name in the message.
+        #[serde(default = "username")]
+        username: String,
+        /// The address of the picture in the message.
+        icon_url: Option<String>,
+    },
+    /// A Slack channel: one message for each environment, kept up to date.
+    Slack {
+        /// Its id or name.
+        channel: String,
+        /// The environment variable with the bot's token.
+        #[serde(default = "slack_token_env")]
+        token_env: String,
+    },
+    /// An incoming webhook of Slack.
+    SlackWebhook {
+        /// The environment variable with its address.
+        url_env: String,
+    },
+    /// A signed POST.
+    Webhook {
+        /// The address.
+        url: String,
+        /// The environment variable with the key of the signature.
+        secret_env: String,
+    },
+}
+
+fn username() -> String {
+    "longshore".to_owned()
+}
+
+fn slack_token_env() -> String {
+    "SLACK_BOT_TOKEN".to_owned()
+}
