@@ -127,6 +127,15 @@ async fn no_more_requests_wait_than_may() {
     for answer in second {
         assert_eq!(soon(answer).await.unwrap().status(), 200);
     }
+    // All places are free again.
+    host.sites.set(asleep("a.shop", &public())).await.unwrap();
+    host.clock.0.store(2, Ordering::SeqCst);
+    let again: Vec<_> = (0..3).map(|_| wait("a.shop.example.com")).collect();
+    until(|| host.news() == [("a.shop".to_owned(), 2)]).await;
+    host.sites.set(awake("a.shop", &public(), &[("t", target.address)])).await.unwrap();
+    for answer in again {
+        assert_eq!(soon(answer).await.unwrap().status(), 200);
+    }
 }
 
 #[tokio::test]
