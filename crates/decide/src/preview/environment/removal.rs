@@ -51,7 +51,7 @@ pub(super) fn decide(draft: &mut Draft<'_>) {
     if let Some(policy) = draft.seen.policy.clone() {
         route_proxy::close(draft, &policy, "it is being removed");
     }
-    if draft.record.progress.actions == 0 {
+    if draft.record.progress.actions == 0 && !draft.has_gap() {
         return gone(draft, &removal);
     }
     if !hooks::before_destroy(draft) {

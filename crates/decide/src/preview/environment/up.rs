@@ -13,8 +13,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     if draft.record.state == State::Removing {
         draft.record = reborn(&draft.record, draft.now);
     }
-    if is_untouched(&draft.record) && !begin_life(draft, policy) {
-        return;
+    if is_untouched(&draft.record) {
+        return begin_life(draft, policy);
     }
     let names = draft.record.clone();
     let Some(parts) = parts(&names, policy) else { return renamed(draft, policy) };
@@ -57,18 +57,17 @@ fn renamed(draft: &mut Draft<'_>, policy: &Policy) {
     draft.look_late();
 }
 
-/// Waits for room, or begins. Says whether there is anything else to decide now.
-fn begin_life(draft: &mut Draft<'_>, policy: &Policy) -> bool {
+/// Waits for room, or begins.
+fn begin_life(draft: &mut Draft<'_>, policy: &Policy) {
     let id = draft.record.names.id.clone();
     if !draft.seen.has_room {
         let most = policy.limits.environments;
         draft.record.state = State::Queued;
         let why = format!("it waits for room: {} may have {most} environments at once", policy.repository);
         draft.wait(why.clone());
-        draft.look_late();
+        draft.look_patiently();
         draft.tell(Moment::Queued, "queued", format!("{id} waits: {why}"), Vec::new());
-        route_proxy::close(draft, policy, &why);
-        return false;
+        return route_proxy::close(draft, policy, &why);
     }
     let resources = &mut draft.record.progress.resources;
     resources.cluster = Some(policy.cluster.clone());
@@ -78,7 +77,6 @@ fn begin_life(draft: &mut Draft<'_>, policy: &Policy) -> bool {
     draft.look_at(draft.now);
     draft.record.state = State::Creating;
     route_proxy::hold(draft, policy);
-    false
 }
 
 /// What its services should come to now. Begins a deploy where another one is wanted than what was tried last.
@@ -144,7 +142,7 @@ fn begin(draft: &mut Draft<'_>, policy: &Policy) {
         at: now,
     });
     // The same revision once more runs its hooks once more.
-    progress.hooks.retain(|key, _| !hooks::is_after(key));
+    progress.hooks.clear();
     let is_new = progress.deployed.is_none();
     let id = draft.record.names.id.clone();
     let commit = short(&wish.revision.sha);

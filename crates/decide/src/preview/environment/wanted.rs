@@ -1,7 +1,9 @@
 //! What is wanted of an environment, beside what was tried and what is there.
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Deployed, Environment, Failure, HookState, Policy, Progress, State};
+use longshore_model::preview::{
+    Deployed, Environment, Failure, HookState, Policy, Progress, Resources, State,
+};
 
 use super::sleep;
 use super::tokens::shape;
@@ -82,13 +84,18 @@ pub(super) fn reborn(record: &Environment, now: Timestamp) -> Environment {
         created_at: now,
         changed_at: now,
         last_request_at: before.last_request_at,
-        resources: before.resources,
+        // The rest is found again by its tags: some of it may be gone already.
+        resources: Resources {
+            families: before.resources.families,
+            cluster: before.resources.cluster,
+            route: before.resources.route,
+            ..Resources::default()
+        },
         hooks: before.hooks.into_iter().filter(|(_, run)| is_running(&run.state)).collect(),
         actions: before.actions,
         intents: before.intents,
         announced: before.announced,
         ..Progress::default()
     };
-    record.progress.resources.services.clear();
     record
 }
