@@ -146,3 +146,27 @@ proptest! {
         prop_assert_eq!(foreign(&world.aws), theirs);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// From any state, for each set of looks that failed, whether it is wanted or not, at any time.
+    #[test]
+    fn no_gap_does_harm(
+        route in 0_u8..3,
+        hooks in any::<bool>(),
+        events in prop::collection::vec(event(), 1..40),
+        later in 0_i64..2_000_000,
+    ) {
+        let mut world = world(route, 2, hooks);
+        world.want(1);
+        events.iter().for_each(|event| apply(&mut world, event));
+        world.now = world.now.plus_seconds(later);
+        for gone in [false, true] {
+            if gone {
+                world.unwant(false);
+            }
+            (1..=u8::MAX).for_each(|gaps| world.judge_with_gaps(gaps));
+        }
+    }
+}

@@ -54,6 +54,23 @@ pub(crate) fn revision(number: u8) -> Revision {
     Revision { sha: format!("{number:02x}").repeat(20), branch: "feature/x".into(), pull_request: None }
 }
 
+/// Each bit is a look that failed.
+fn hide(seen: &mut Seen, gaps: u8) {
+    fn gap<T>(look: &mut Look<T>, is_gap: bool) {
+        if is_gap {
+            *look = Look::Gap("throttled".to_owned());
+        }
+    }
+    gap(&mut seen.services, gaps & 1 != 0);
+    gap(&mut seen.tasks, gaps & 2 != 0);
+    gap(&mut seen.stopped, gaps & 4 != 0);
+    gap(&mut seen.task_definitions, gaps & 8 != 0);
+    gap(&mut seen.like, gaps & 16 != 0);
+    gap(&mut seen.balancer, gaps & 32 != 0);
+    gap(&mut seen.target_health, gaps & 64 != 0);
+    gap(&mut seen.revisions, gaps & 128 != 0);
+}
+
 impl World {
     pub(crate) fn new(policy: Policy) -> Self {
         Self {
@@ -153,20 +170,27 @@ impl World {
             revisions: look(needs.revisions, self.revisions(&names)),
             dice: u64::try_from(self.now.0).unwrap() / 7,
         };
-        let gap = || "throttled".to_owned();
         if let Fault::Gap(which) = fault {
-            match which % 8 {
-                0 => seen.services = Look::Gap(gap()),
-                1 => seen.tasks = Look::Gap(gap()),
-                2 => seen.stopped = Look::Gap(gap()),
-                3 => seen.task_definitions = Look::Gap(gap()),
-                4 => seen.like = Look::Gap(gap()),
-                5 => seen.balancer = Look::Gap(gap()),
-                6 => seen.target_health = Look::Gap(gap()),
-                _ => seen.revisions = Look::Gap(gap()),
-            }
+            hide(&mut seen, 1 << (which % 8));
         }
         seen
+    }
+
+    /// Judges what would be planned when all was looked at and some of it failed; nothing of it is carried out.
+    pub(crate) fn judge_with_gaps(&self, gaps: u8) {
+        let Some(record) = &self.record else { return };
+        let all = Needs {
+            services: true,
+            tasks: true,
+            stopped: true,
+            base: true,
+            balancer: true,
+            target_health: true,
+            revisions: true,
+        };
+        let mut seen = self.look(record, &all, Fault::None);
+        hide(&mut seen, gaps);
+        crate::check::round(self, &seen, &decide(record, &seen, self.now));
     }
 
     fn target_health(&self) -> BTreeMap<String, BTreeMap<String, String>> {

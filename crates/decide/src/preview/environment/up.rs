@@ -3,6 +3,7 @@
 use longshore_model::preview::{Deployed, Moment, Policy, State};
 
 use super::draft::Draft;
+use super::failure::Fault;
 use super::milestones::{announce_failure, back_in_place, deployed, fail, short};
 use super::ready::Readiness;
 use super::tokens::{Part, parts, shape};
@@ -27,7 +28,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
         Ok(()) => goal,
         Err(fault) => {
             draft.drop_actions();
-            fail(draft, policy, fault.why, fault.log_tail);
+            fail(draft, policy, goal, fault);
             let goal = fallback(draft);
             // What is left to do takes away, or goes back. Should that fail too, the next round says so.
             drop(pursue(draft, policy, &parts, goal));
@@ -52,7 +53,10 @@ fn renamed(draft: &mut Draft<'_>, policy: &Policy) {
         "longshore.toml has {has} services for it, but it was named for {was}: take it down, and it is made anew with \
          the services of now"
     );
-    fail(draft, policy, why, Vec::new());
+    if !has_failed(&draft.record, policy) {
+        fail(draft, policy, Goal::Deploy, Fault::from(why));
+    }
+    announce_failure(draft);
     draft.record.state = State::Failed;
     draft.look_late();
 }

@@ -41,23 +41,16 @@ pub(super) fn has_failed(record: &Environment, policy: &Policy) -> bool {
         && record.progress.failed_shape.as_ref() == Some(&shape(policy))
 }
 
-/// Whether something else than what was deployed is wanted, and may be tried.
+/// Whether something else than what runs is wanted, and may be tried.
 pub(super) fn wants_deploy(record: &Environment, policy: &Policy) -> bool {
     let is_deployed = |deployed| is_wanted(record, policy, deployed);
-    !has_failed(record, policy) && !record.progress.deployed.as_ref().is_some_and(is_deployed)
+    let runs = serves(record) && record.progress.deployed.as_ref().is_some_and(is_deployed);
+    !has_failed(record, policy) && !runs
 }
 
-/// Whether what was deployed last can run: it did not fail since, as it may when it is woken.
+/// Whether what was deployed last can run.
 pub(super) fn serves(record: &Environment) -> bool {
-    let Progress { deployed, failure, failed_shape, .. } = &record.progress;
-    let failed = |deployed: &Deployed| {
-        failure.as_ref().is_some_and(|failure| {
-            failure.revision == deployed.revision
-                && failure.attempt == deployed.attempt
-                && failed_shape.as_ref() == Some(&deployed.shape)
-        })
-    };
-    deployed.as_ref().is_some_and(|deployed| !failed(deployed))
+    record.progress.deployed.is_some() && !record.progress.broken
 }
 
 /// Whether all was seen to be as it should be, and nothing is due.
