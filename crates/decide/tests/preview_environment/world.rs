@@ -136,6 +136,7 @@ impl World {
         };
         if let Some(record) = &mut self.record {
             record.wish.presence = Presence::Down(removal);
+            record.state = State::Removing;
         }
     }
 
@@ -229,7 +230,13 @@ impl World {
             self.site = site.as_deref().cloned();
         }
         if plan.forget {
-            self.record = None;
+            let removal = self.record.take().map(|record| (record.wish.presence, record.wish.revision));
+            if let Some((Presence::Down(Removal { again: Some(by), .. }), revision)) = removal {
+                self.want(0);
+                let next = self.record.as_mut().unwrap();
+                next.wish.presence = Presence::Up { by };
+                next.wish.revision = revision;
+            }
             return;
         }
         let mut record = plan.record.clone();

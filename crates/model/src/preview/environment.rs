@@ -137,6 +137,9 @@ pub struct Progress {
     /// The failure was not told yet.
     #[serde(default)]
     pub untold: bool,
+    /// The `since` of the removal that has begun.
+    #[serde(default)]
+    pub removing_since: Option<Timestamp>,
     /// What was deployed last does not run any more either: it did not wake.
     #[serde(default)]
     pub broken: bool,

@@ -91,16 +91,22 @@ fn rules_of_a_shared_listener_go_before_their_target_groups_and_others_stay() {
 }
 
 #[test]
-fn another_life_begins_when_somebody_wants_it_back() {
+fn its_beginning_is_told_once_whoever_set_its_state() {
     let mut record = leaving();
-    if let Presence::Down(removal) = &mut record.wish.presence {
-        removal.again = Some("github".into());
-    }
-    let plan = plan(&record, &nothing());
-    assert!(!plan.forget && plan.look_again_at == Some(NOW));
-    let next = &plan.record;
-    assert_eq!((next.life, next.state, next.progress.actions), (2, State::Queued, 0));
-    assert_eq!(next.wish.presence, Presence::Up { by: "github".into() });
+    record.progress.errors = 4;
+    record.progress.retry_at = Some(NOW.plus_seconds(300));
+    let drains = longshore_model::seen::Service { status: "DRAINING".into(), ..Default::default() };
+    let seen = Seen { services: Look::Seen([("shop-x".to_owned(), drains)].into()), ..nothing() };
+    let first = plan(&record, &seen);
+    assert_eq!(first.notices.len(), 1);
+    assert_eq!(
+        (first.record.progress.errors, first.record.progress.retry_at),
+        (0, None),
+        "older errors say nothing"
+    );
+    let second = plan(&first.record, &seen);
+    assert!(second.notices.is_empty() && second.record == first.record);
+    assert!(second.record.waiting[0].contains("draining"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::wanted::{Goal, has_failed, is_settled, is_untouched, is_wanted, rebor
 use super::{deploy, failure, hooks, ready, route_elb, route_proxy, sleep};
 
 pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
-    if draft.record.state == State::Removing {
+    if draft.record.progress.removing_since.is_some() {
         draft.record = reborn(&draft.record, draft.now);
     }
     if is_untouched(&draft.record) {

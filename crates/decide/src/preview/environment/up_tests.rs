@@ -100,7 +100,7 @@ fn a_hook_of_what_was_before_is_let_end() {
         timeout_s: 60,
     }];
     let mut record = begun(&[]).record;
-    record.state = State::Removing;
+    record.progress.removing_since = Some(NOW);
     let run = HookRun { state: HookState::Running, attempts: 1, at: NOW };
     record.progress.hooks = [("before_destroy/0a/drop".to_owned(), run)].into();
     let seen = Seen { policy: Some(Arc::new(policy)), ..seen(&[]) };

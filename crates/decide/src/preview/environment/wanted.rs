@@ -27,16 +27,19 @@ pub(super) fn is_untouched(record: &Environment) -> bool {
     deploying.is_none() && deployed.is_none() && failure.is_none() && *actions == 0
 }
 
-/// Whether a deploy is the one that is wanted now.
+/// Whether a deploy is the one that is wanted now. A commit whose branch has another name now is no other one.
 pub(super) fn is_wanted(record: &Environment, policy: &Policy, deploy: &Deployed) -> bool {
     let wish = &record.wish;
-    deploy.revision == wish.revision && deploy.attempt == wish.attempt && deploy.shape == shape(policy)
+    deploy.revision.sha == wish.revision.sha
+        && deploy.attempt == wish.attempt
+        && deploy.shape == shape(policy)
 }
 
 /// Whether what is wanted has failed: then only another wish is tried.
 pub(super) fn has_failed(record: &Environment, policy: &Policy) -> bool {
     let wish = &record.wish;
-    let same = |failure: &Failure| failure.revision == wish.revision && failure.attempt == wish.attempt;
+    let same =
+        |failure: &Failure| failure.revision.sha == wish.revision.sha && failure.attempt == wish.attempt;
     record.progress.failure.as_ref().is_some_and(same)
         && record.progress.failed_shape.as_ref() == Some(&shape(policy))
 }
