@@ -7,12 +7,13 @@ mod samples;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use longshore_control::book::Book;
 use longshore_control::preview::Desk;
-use longshore_model::Timestamp;
 use longshore_model::preview::view::Role;
 use longshore_model::preview::{Delivery, DeliveryState, Source};
-use longshore_server::{App, Secrets, people, serve};
+use longshore_model::{Error, Timestamp};
+use longshore_server::{App, Reply, Secrets, people, serve};
 use longshore_world::Clock;
 
 #[derive(Debug)]
@@ -21,6 +22,17 @@ struct Wall;
 impl Clock for Wall {
     fn now(&self) -> Timestamp {
         Timestamp(jiff::Timestamp::now().as_millisecond())
+    }
+}
+
+/// Nobody who is answered later.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait]
+impl Reply for Nowhere {
+    async fn reply(&self, _response_url: &str, _text: &str) -> Result<(), Error> {
+        Ok(())
     }
 }
 
@@ -45,7 +57,7 @@ async fn main() {
         repositories_url: Some("https://github.com".to_owned()),
         trusted_proxies: Vec::new(),
         glance: Arc::new(samples::Cluster { text: String::new() }),
-        reply: Arc::new(samples::Nowhere),
+        reply: Arc::new(Nowhere),
         sign_link: Arc::new(|_, _| None),
     };
     serve(listener, app, async { tokio::signal::ctrl_c().await.unwrap() }).await;

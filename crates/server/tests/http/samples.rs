@@ -6,12 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use longshore_control::book::{self, Book};
 use longshore_decide::preview::record;
+use longshore_model::network::LaunchType;
 use longshore_model::preview::{
     Access, Deployed, Entry, EntryKind, Environment, Failure, Health, Hooks, Limits, Policy, PullRequests,
     Revision, Route, ServicePolicy, State, Subject, Trigger,
 };
 use longshore_model::{Error, Timestamp};
-use longshore_server::{ApiCalls, Glance, Reply, RunRow, ServiceRow, Standing};
+use longshore_server::{ApiCalls, Glance, RunRow, ServiceRow, Standing};
 use longshore_world::Expect;
 
 /// `octo/APP`: branches `feature/**` and `fix/**`, and pull requests.
@@ -27,7 +28,7 @@ pub(crate) fn policy(app: &str) -> Policy {
         cpu: Some(256),
         memory: Some(512),
         count: 1,
-        launch_type: None,
+        launch_type: Some(LaunchType::Fargate),
         capacity_providers: Vec::new(),
         network: None,
         paths: Vec::new(),
@@ -165,19 +166,19 @@ impl Glance for Cluster {
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, Error> {
-        let row = |id: &str, status: &str, exit_code, reason: &str| RunRow {
+        let row = |id: &str, status: &str, exit_code, reason: Option<&str>| RunRow {
             id: format!("{id}{}", self.text),
             task_definition: format!("migrate:7{}", self.text),
             status: status.to_owned(),
             started_at: Some(format!("2026-11-21T10:00:00Z{}", self.text)),
             exit_code,
-            reason: Some(format!("{reason}{}", self.text)),
+            reason: reason.map(|reason| format!("{reason}{}", self.text)),
         };
         let killed = "OutOfMemoryError: Container killed due to memory usage";
         Ok(vec![
-            row("6f1e2d3c4b5a", "RUNNING", None, ""),
-            row("0f1e2d3c4b5a", "STOPPED", Some(0), "Essential container in task exited"),
-            row("af1e2d3c4b5a", "STOPPED", Some(137), killed),
+            row("6f1e2d3c4b5a", "RUNNING", None, None),
+            row("0f1e2d3c4b5a", "STOPPED", Some(0), Some("Essential container in task exited")),
+            row("af1e2d3c4b5a", "STOPPED", Some(137), Some(killed)),
         ])
     }
 
@@ -197,16 +198,5 @@ impl Glance for Cluster {
 
     fn standing(&self) -> Standing {
         Standing { acts: Some(true), rounds: 412, errors: 1 }
-    }
-}
-
-/// Nobody who is answered later.
-#[derive(Debug)]
-pub(crate) struct Nowhere;
-
-#[async_trait]
-impl Reply for Nowhere {
-    async fn reply(&self, _response_url: &str, _text: &str) -> Result<(), Error> {
-        Ok(())
     }
 }
