@@ -24,7 +24,7 @@ pub(crate) async fn show(frame: Frame) -> Response {
             (part(&runs, "Nothing has run lately. `longshore run` starts a task and shows its log.", |runs| run_table(&frame, runs)))
         }
         section aria-labelledby="calls-title" {
-            h2 #calls-title { "Calls of AWS in the last minute" }
+            h2 #calls-title { "Calls of AWS in the last minute, beside its limits" }
             (call_table(&calls))
         }
     };
@@ -96,5 +96,5 @@ fn call_table(calls: &[ApiCalls]) -> Markup {
         Row::new([html! { code { (call.operation) } }, html! { (call.last_minute) }, limit])
     };
     let rows: Vec<Row> = calls.iter().map(row).collect();
-    table("calls", "Calls of AWS", &["Operation", "Calls", "Of AWS's limit"], &rows)
+    table("calls", "Calls of AWS", &["Operation", "Calls", "Limit", "Throttled"], &rows)
 }
