@@ -38,7 +38,7 @@ pub(crate) use self::place::{Place, default_directory, local, reach, within};
 /// The lease of those who drive environments.
 const LEASE: &str = "previews";
 /// The name of the operator's token on this machine.
-const LOCAL_TOKEN: &str = "this machine";
+const LOCAL_TOKEN: &str = "this-machine";
 /// A holder that died on another machine blocks the others for so long.
 const LEASE_TIME: Duration = Duration::from_secs(15);
 /// Rounds under way and open requests have so long when the daemon ends.
