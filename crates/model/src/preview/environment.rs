@@ -155,6 +155,12 @@ pub struct Progress {
     /// The failure was not told yet.
     #[serde(default)]
     pub untold: bool,
+    /// The `since` of the removal that has begun.
+    #[serde(default)]
+    pub removing_since: Option<Timestamp>,
+    /// What was deployed last does not run any more either: it did not wake.
+    #[serde(default)]
+    pub broken: bool,
     /// All that it has was seen to be as it should be. Until something is due or its tasks change, nothing else is looked
     /// at.
     #[serde(default)]

@@ -40,7 +40,7 @@ pub(super) fn ensure(
             return Ok(false);
         }
     }
-    Ok(service::ensure(draft, policy, parts, goal)?)
+    service::ensure(draft, policy, parts, goal)
 }
 
 /// Whether a service of ours, or one whose name we need, is on its way out.

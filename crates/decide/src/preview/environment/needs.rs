@@ -17,7 +17,7 @@ pub fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> N
         return removal::needs(record, policy, now);
     }
     let Some(policy) = policy else { return Needs::default() };
-    let reborn = (record.state == State::Removing).then(|| wanted::reborn(record, now));
+    let reborn = record.progress.removing_since.is_some().then(|| wanted::reborn(record, now));
     let record = reborn.as_ref().unwrap_or(record);
     let Some(parts) = tokens::parts(record, policy) else { return Needs::default() };
     let progress = &record.progress;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Environment, Moment, Policy, Presence, Progress, Removal, Route, State};
+use longshore_model::preview::{Environment, Moment, Policy, Presence, Removal, Route, State};
 
 use super::draft::{Draft, is_blocked};
 use super::seen::{Action, Needs};
@@ -45,13 +45,14 @@ fn has_balancer(record: &Environment, policy: Option<&Policy>) -> bool {
 
 pub(super) fn decide(draft: &mut Draft<'_>) {
     let Presence::Down(removal) = draft.record.wish.presence.clone() else { return };
-    if draft.record.state != State::Removing {
+    if draft.record.progress.removing_since != Some(removal.since) {
         enter(draft, &removal);
     }
+    draft.record.state = State::Removing;
     if let Some(policy) = draft.seen.policy.clone() {
         route_proxy::close(draft, &policy, "it is being removed");
     }
-    if draft.record.progress.actions == 0 {
+    if draft.record.progress.actions == 0 && !draft.has_gap() {
         return gone(draft, &removal);
     }
     if !hooks::before_destroy(draft) {
@@ -89,7 +90,7 @@ pub(super) fn decide(draft: &mut Draft<'_>) {
 /// What was on its way is given up, and earlier errors say nothing any more.
 fn enter(draft: &mut Draft<'_>, removal: &Removal) {
     draft.begin_anew();
-    draft.record.state = State::Removing;
+    draft.record.progress.removing_since = Some(removal.since);
     draft.record.progress.deploying = None;
     draft.record.progress.failure = None;
     draft.record.progress.asleep_since = None;
@@ -160,7 +161,7 @@ fn revisions(draft: &mut Draft<'_>) -> bool {
     !active.is_empty()
 }
 
-/// Nothing is left. Somebody may want it back meanwhile: then it begins another life.
+/// Nothing is left. Should somebody want it back, another record takes this one's place: see `Removal::again`.
 fn gone(draft: &mut Draft<'_>, removal: &Removal) {
     let id = draft.record.names.id.clone();
     draft.close_intents();
@@ -168,21 +169,7 @@ fn gone(draft: &mut Draft<'_>, removal: &Removal) {
         draft.tell(Moment::Removed, "removed", format!("{id} is gone: {}", removal.why), Vec::new());
     }
     route_proxy::remove(draft);
-    let Some(by) = removal.again.clone() else {
-        draft.forget = true;
-        return;
-    };
-    let record = &mut draft.record;
-    record.life += 1;
-    record.state = State::Queued;
-    record.wish.presence = Presence::Up { by };
-    record.progress = Progress {
-        created_at: draft.now,
-        changed_at: draft.now,
-        last_request_at: record.progress.last_request_at,
-        ..Progress::default()
-    };
-    draft.look_at(draft.now);
+    draft.forget = true;
 }
 
 #[cfg(test)]
