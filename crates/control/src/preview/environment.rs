@@ -15,7 +15,7 @@ use crate::book::Kept;
 impl Previews {
     pub(super) async fn environment(&self, id: &str, round: &str) -> Result<Round, Error> {
         let Some(kept) = records::read(&self.book, id).await? else {
-            self.close(id).await?;
+            self.let_go(id).await?;
             return Ok(Round { gone: true, ..Round::default() });
         };
         let record = &kept.value;
@@ -132,7 +132,7 @@ impl Previews {
         if records::write(&self.book, &Some(kept), &change, chronicle, now).await?.is_none() {
             return Ok(again(now));
         }
-        self.close(&id).await?;
+        self.let_go(&id).await?;
         let is_again = after.is_some();
         let mut wake: Vec<Object> = self.notifiers().collect();
         wake.extend(is_again.then_some(Object::Environment(id)));
@@ -150,16 +150,18 @@ impl Previews {
         let (Some(site), Some(policy)) = (site, self.policy_of(record)) else {
             return self.close(id).await;
         };
-        routes
-            .set(Site {
-                environment: id.clone(),
-                host: site.host.clone(),
-                services: services(site),
-                policy: policy.clone(),
-                closed: site.closed.clone(),
-            })
-            .await?;
-        self.memory().sites.insert(id.clone());
+        let site = Site {
+            environment: id.clone(),
+            host: site.host.clone(),
+            services: services(site),
+            policy: policy.clone(),
+            closed: site.closed.clone(),
+        };
+        if self.memory().sites.get(id) == Some(&site) {
+            return Ok(());
+        }
+        routes.set(site.clone()).await?;
+        self.memory().sites.insert(id.clone(), site);
         Ok(())
     }
 
@@ -168,6 +170,16 @@ impl Previews {
         let Some(routes) = &self.world.routes else { return Ok(()) };
         routes.remove(id).await?;
         self.memory().sites.remove(id);
+        Ok(())
+    }
+
+    /// It is no more: what is known of it by heart goes, too.
+    async fn let_go(&self, id: &str) -> Result<(), Error> {
+        self.close(id).await?;
+        let mut memory = self.memory();
+        memory.known.remove(id);
+        memory.tasks.remove(id);
+        memory.services.retain(|_, owner| owner != id);
         Ok(())
     }
 

@@ -33,7 +33,9 @@ use longshore_decide::preview::events;
 use longshore_model::preview::{Environment, Policy};
 use longshore_model::seen::Task;
 use longshore_model::{Error, Timestamp};
-use longshore_world::{Addresses, Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services};
+use longshore_world::{
+    Addresses, Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services, Site,
+};
 
 use crate::book::Book;
 use crate::driver;
@@ -84,8 +86,8 @@ pub struct Previews {
 /// What this process has found out and may forget: it is found out again.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Environments whose site our own proxy has been given.
-    sites: BTreeSet<String>,
+    /// The sites that our own proxy has been given.
+    sites: BTreeMap<String, Site>,
     /// Environments by the names of their services, for events.
     services: BTreeMap<String, String>,
     /// Environments that had a round in this process.

@@ -36,11 +36,12 @@ impl Previews {
         let plan = {
             let mut memory = self.memory();
             memory.learn(&records);
+            let sites = self.world.routes.is_some().then(|| memory.sites.keys().map(String::as_str).collect());
             let seen = sweep::Seen {
                 records: &records,
                 policies: &self.policies,
                 clusters: &clusters,
-                sites: self.world.routes.is_some().then_some(&memory.sites),
+                sites,
                 known: &memory.known,
             };
             let plan = sweep::decide(&seen, now);

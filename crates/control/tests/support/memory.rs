@@ -20,6 +20,12 @@ impl Memory {
         *self.down.lock().unwrap() = down;
     }
 
+    /// The keys of a table.
+    pub(crate) fn keys(&self, table: &str) -> Vec<String> {
+        let rows = self.rows.lock().unwrap();
+        rows.keys().filter(|(own, _)| *own == table).map(|(_, key)| key.clone()).collect()
+    }
+
     fn is_up(&self) -> Result<(), Error> {
         match *self.down.lock().unwrap() {
             true => Err(Error::new(Kind::Unavailable, "the store does not answer")),

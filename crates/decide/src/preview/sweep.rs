@@ -22,7 +22,7 @@ pub struct Seen<'a> {
     /// What was seen of each cluster.
     pub clusters: &'a BTreeMap<String, ClusterSeen>,
     /// Environments whose site our own proxy was given; absent when it is elsewhere.
-    pub sites: Option<&'a BTreeSet<String>>,
+    pub sites: Option<BTreeSet<&'a str>>,
     /// Environments that had a round in this process: their timers run here.
     pub known: &'a BTreeSet<String>,
 }
@@ -170,7 +170,7 @@ impl<'a> Judge<'a> {
     /// Whether our own proxy does not know it yet, as after a restart.
     fn lacks_site(&self, record: &Environment, policy: &Policy) -> bool {
         let is_ours = matches!(environment::route(record, Some(policy)), Some(Route::Proxy { .. }));
-        is_ours && self.seen.sites.is_some_and(|sites| !sites.contains(&record.names.id))
+        is_ours && self.seen.sites.as_ref().is_some_and(|sites| !sites.contains(record.names.id.as_str()))
     }
 }
 
