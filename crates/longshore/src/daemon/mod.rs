@@ -33,7 +33,7 @@ use crate::config::{self, Config};
 use crate::error::Failed;
 use crate::provider::WallClock;
 
-pub(crate) use self::place::{Place, default_directory, local, reach, within};
+pub(crate) use self::place::{Place, default_directory, local};
 
 /// The lease of those who drive environments.
 const LEASE: &str = "previews";

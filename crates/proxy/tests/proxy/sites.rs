@@ -74,6 +74,22 @@ async fn a_target_sees_the_address_that_clients_see() {
 }
 
 #[tokio::test]
+async fn a_request_whose_targets_have_all_failed_waits_for_another_one() {
+    let new = Upstream::named("new").await;
+    let host = host().await;
+    let nowhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = nowhere.local_addr().unwrap();
+    drop(nowhere);
+    host.sites.set(awake("a.shop", &public(), &[("old", closed)])).await.unwrap();
+    let waiting = tokio::spawn(host.ask("a.shop.example.com", "/", ""));
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(!waiting.is_finished(), "no other target is known yet");
+    host.sites.set(awake("a.shop", &public(), &[("new", new.address)])).await.unwrap();
+    let answer = soon(waiting).await.unwrap();
+    assert_eq!((answer.status(), answer.header("served-by")), (200, "new".into()));
+}
+
+#[tokio::test]
 async fn requests_wait_until_their_site_is_awake() {
     let target = Upstream::named("a").await;
     let host = host().await;
