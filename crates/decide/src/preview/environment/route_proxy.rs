@@ -1,6 +1,6 @@
 //! Route `proxy`: what our own proxy should know. Nothing of it is in AWS.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use longshore_model::preview::{Policy, Route};
 use longshore_model::seen::Task;

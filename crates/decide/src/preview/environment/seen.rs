@@ -1,7 +1,7 @@
 //! What a decision may use, and what it says.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
@@ -127,9 +127,9 @@ pub struct SitePlan {
     /// The host name.
     pub host: String,
     /// Task ARNs and addresses that requests go to, for each service of the policy.
-    pub active: Vec<Vec<(String, std::net::SocketAddr)>>,
+    pub active: Vec<Vec<(String, core::net::SocketAddr)>>,
     /// Those that are only checked.
-    pub probed: Vec<Vec<(String, std::net::SocketAddr)>>,
+    pub probed: Vec<Vec<(String, core::net::SocketAddr)>>,
     /// Why it does not answer.
     pub closed: Option<String>,
 }
