@@ -37,6 +37,8 @@ pub(crate) struct Aws {
     pub(crate) rules: BTreeMap<String, (String, u32, Option<String>, Vec<Tag>)>,
     /// Images whose tasks end at once.
     pub(crate) broken: BTreeSet<String>,
+    /// No instance has room for a task.
+    pub(crate) full: bool,
     pub(crate) calls: usize,
     pub(crate) next: u32,
 }
@@ -208,7 +210,7 @@ impl Aws {
                         own.filter(|task| revision.is_none_or(|of| task.task_definition_arn == of)).count()
                     };
                     let desired = usize::try_from(service.desired).unwrap();
-                    if running(self, Some(&service.revision)) < desired {
+                    if running(self, Some(&service.revision)) < desired && !self.full {
                         self.start(&group, &service.revision, now);
                     }
                     if running(self, Some(&service.revision)) >= desired {

@@ -6,5 +6,6 @@
 mod check;
 mod fake;
 mod properties;
+mod samples;
 mod stories;
 mod world;

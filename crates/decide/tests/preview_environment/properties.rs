@@ -4,7 +4,7 @@ use longshore_model::preview::{HookState, Hooks, Presence, Sleep, State};
 use proptest::prelude::*;
 
 use crate::check::{foreign, left_over};
-use crate::stories::{hook, host, policy, port, proxy};
+use crate::samples::{hook, host, policy, port, proxy};
 use crate::world::{Fault, World, revision};
 
 #[derive(Debug, Clone)]

@@ -1,64 +1,11 @@
 //! Lives of environments, told step by step.
 
 use longshore_decide::preview::environment::{Action, Seen, decide, needs};
-use longshore_model::preview::{
-    Access, Health, Hook, HookAction, Hooks, Limits, Moment, Policy, Route, ServicePolicy, Sleep, State,
-    Trigger,
-};
+use longshore_model::preview::{Hooks, Moment, Policy, Route, Sleep, State};
 
 use crate::check::{foreign, left_over};
+use crate::samples::{hook, host, policy, port, proxy};
 use crate::world::{Fault, World, revision};
-
-pub(crate) fn service(name: &str, paths: &[&str]) -> ServicePolicy {
-    ServicePolicy {
-        name: name.into(),
-        task_definition: "base".into(),
-        like: None,
-        container: None,
-        port: 80,
-        image: Some("shop:{{ sha }}".into()),
-        environment: [("PR".to_owned(), "{{ pr }}".to_owned())].into(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
-        network: None,
-        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-        health: Health::default(),
-    }
-}
-
-pub(crate) fn hook(name: &str) -> Hook {
-    Hook { name: name.into(), action: HookAction::Lambda { function: name.into() }, timeout_s: 60 }
-}
-
-pub(crate) fn proxy() -> Route {
-    Route::Proxy { domain: "preview.test".into(), scheme: "http".into(), port: None, access: Access::Public }
-}
-
-pub(crate) fn port() -> Route {
-    Route::Port { load_balancer: "arn:lb".into(), first: 8000, last: 8002 }
-}
-
-pub(crate) fn host() -> Route {
-    Route::Host { listener: "arn:listener/app/lb/1/shared".into(), domain: "preview.test".into() }
-}
-
-pub(crate) fn policy(route: Route, services: usize) -> Policy {
-    let second = || service("api", &["/api/*"]);
-    let services = [service("web", &[])].into_iter().chain((1..services).map(|_| second()));
-    Policy {
-        repository: "octo/shop".into(),
-        app: "shop".into(),
-        trigger: Trigger::default(),
-        cluster: "previews".into(),
-        services: services.collect(),
-        route,
-        limits: Limits::default(),
-        hooks: Hooks::default(),
-    }
-}
 
 fn ready(policy: Policy) -> World {
     let mut world = World::new(policy);
@@ -198,20 +145,22 @@ fn a_bad_push_leaves_what_answers() {
 }
 
 #[test]
-fn what_comes_to_nothing_in_time_has_failed() {
+fn what_finds_no_room_has_failed_but_not_because_of_a_gap() {
     let mut world = World::new(policy(proxy(), 1));
+    world.aws.full = true;
     world.want(1);
-    for _ in 0..3 {
-        world.round(Fault::None);
-    }
-    // No instance takes its tasks.
-    world.aws.tasks.clear();
-    world.aws.services.get_mut("shop-x-0").unwrap().revision = "arn:td/none:1".into();
-    let before = world.aws.clone();
-    world.now = world.now.plus_seconds(601);
-    world.aws = before;
+    (0..4).for_each(|_| world.round(Fault::None));
+    world.now = world.now.plus_seconds(700);
     world.round(Fault::Gap(1));
-    assert_ne!(world.state(), Some(State::Failed), "a gap is no reason to give up");
+    assert_eq!(world.state(), Some(State::Creating), "a gap is no reason to give up");
+    world.settle();
+    let failure = world.record.as_ref().unwrap().progress.failure.clone().unwrap();
+    assert!(
+        failure.why.contains("not ready after 600 s: 0 of 1 tasks of service `web` run"),
+        "{}",
+        failure.why
+    );
+    assert_eq!(world.aws.services["shop-x-0"].desired, 0);
 }
 
 #[test]

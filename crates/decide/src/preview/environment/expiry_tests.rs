@@ -1,3 +1,5 @@
+//! When an environment expires, warns and sleeps.
+
 use longshore_model::preview::Deployed;
 
 use super::super::samples;

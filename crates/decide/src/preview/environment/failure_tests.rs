@@ -1,3 +1,5 @@
+//! What counts as a failure, and what does not.
+
 use longshore_model::Timestamp;
 use longshore_model::preview::{Deployed, Environment};
 use longshore_model::seen::{Container, Service};

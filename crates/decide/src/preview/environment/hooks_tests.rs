@@ -1,3 +1,5 @@
+//! What hooks are told, and how they are known again.
+
 use longshore_model::preview::{Deployed, HookAction};
 
 use super::super::samples;

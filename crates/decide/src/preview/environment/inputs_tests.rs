@@ -1,3 +1,5 @@
+//! What is registered and created, from the policy.
+
 use serde_json::json;
 
 use super::super::{samples, tokens};

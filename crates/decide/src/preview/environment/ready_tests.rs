@@ -1,3 +1,5 @@
+//! What counts as ready, on each route.
+
 use std::sync::Arc;
 
 use longshore_model::Timestamp;

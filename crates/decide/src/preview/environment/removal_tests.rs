@@ -1,4 +1,8 @@
+//! What is removed, in which order, and when it is called gone.
+
 use longshore_model::preview::Intent;
+use longshore_model::seen::Service;
+use serde_json::json;
 
 use super::super::seen::{BalancerSeen, Look, Plan, Seen};
 use super::super::{samples, tokens};
@@ -91,11 +95,29 @@ fn rules_of_a_shared_listener_go_before_their_target_groups_and_others_stay() {
 }
 
 #[test]
+fn a_service_of_others_with_our_name_stays() {
+    let others = [("longshore:environment", "y.shop"), ("longshore:repository", "octo/shop")];
+    let service = |tags: &[(&str, &str)]| {
+        let tags: Vec<_> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+        let document = json!({"serviceName": "shop-x", "status": "ACTIVE", "tags": tags});
+        Seen {
+            services: Look::Seen([("shop-x".to_owned(), Service::read(document).unwrap())].into()),
+            ..nothing()
+        }
+    };
+    let theirs = plan(&leaving(), &service(&others));
+    assert!(theirs.actions.is_empty() && theirs.forget);
+    let ours = [("longshore:environment", "x.shop"), ("longshore:repository", "octo/shop")];
+    let ours = plan(&leaving(), &service(&ours));
+    assert!(!ours.forget && ours.actions == [Action::DeleteService { name: "shop-x".into() }]);
+}
+
+#[test]
 fn its_beginning_is_told_once_whoever_set_its_state() {
     let mut record = leaving();
     record.progress.errors = 4;
     record.progress.retry_at = Some(NOW.plus_seconds(300));
-    let drains = longshore_model::seen::Service { status: "DRAINING".into(), ..Default::default() };
+    let drains = Service { status: "DRAINING".into(), ..Default::default() };
     let seen = Seen { services: Look::Seen([("shop-x".to_owned(), drains)].into()), ..nothing() };
     let first = plan(&record, &seen);
     assert_eq!(first.notices.len(), 1);

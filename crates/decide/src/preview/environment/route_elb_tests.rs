@@ -1,3 +1,5 @@
+//! What is made of a load balancer, and what is left alone.
+
 use longshore_model::Timestamp;
 
 use super::super::samples;
@@ -78,7 +80,10 @@ fn what_is_there_is_used() {
         tags: [("arn:l/1".to_owned(), own.clone()), ("arn:l/2".to_owned(), own)].into(),
         ..BalancerSeen::default()
     };
-    let (actions, result, record) = planned(&record, &policy, &seen_with(balancer, 3));
+    let seen = seen_with(balancer, 3);
+    let with_gap = Seen { tasks: Look::Gap("throttled".into()), ..seen.clone() };
+    assert!(planned(&record, &policy, &with_gap).0.is_empty(), "nothing goes on a gap");
+    let (actions, result, record) = planned(&record, &policy, &seen);
     assert_eq!(result, Ok(true));
     // The second one is left from a call whose answer was lost.
     assert_eq!(actions, [Action::DeleteListener("arn:l/2".into())]);

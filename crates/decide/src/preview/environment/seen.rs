@@ -1,7 +1,7 @@
 //! What a decision may use, and what it says.
 
-use std::collections::BTreeMap;
 use core::net::IpAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use longshore_model::Timestamp;

@@ -1,3 +1,5 @@
+//! What becomes of a record with each outcome.
+
 use longshore_model::preview::{Deployed, Intent};
 use serde_json::{Map, json};
 

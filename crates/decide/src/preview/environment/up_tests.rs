@@ -1,3 +1,5 @@
+//! The first rounds of an environment, and what keeps it from beginning.
+
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
