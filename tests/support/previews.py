@@ -165,7 +165,8 @@ class Serve:
             view = self.environments().get(f"{name}.{self.app}")
             if view is None:
                 return None
-            assert state == "failed" or view["state"] != "failed", view
+            is_earlier = "deployed_sha" in members and view["sha"] != members["deployed_sha"]
+            assert state == "failed" or view["state"] != "failed" or is_earlier, view
             fits = all(view[member] == value for member, value in members.items())
             return view if view["state"] == state and fits else None
 

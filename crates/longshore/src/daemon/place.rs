@@ -93,7 +93,8 @@ impl Place {
             .mode(0o700)
             .create(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-        let key = hex::decode(kept(&directory.join(KEY), "")?.trim()).ok().and_then(|key| key.try_into().ok());
+        let key =
+            hex::decode(kept(&directory.join(KEY), "")?.trim()).ok().and_then(|key| key.try_into().ok());
         let Some(key) = key else {
             return Err(Failed::new(format!("`{}` holds no key", directory.join(KEY).display()))
                 .with_hint("remove it: then a new one is made, and people log in again")
