@@ -49,8 +49,16 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
         None => daemon::default_directory()?,
     };
     let place = Place::open(&directory)?;
-    let setup =
-        Setup { config, place, aws: Settings::default(), secret: env::secret, secrets: BTreeMap::new() };
+    let listener = daemon::bind(config.serve.listen).await?;
+    let setup = Setup {
+        proxy: vec![config.serve.proxy],
+        config,
+        place,
+        listener,
+        aws: Settings::default(),
+        secret: env::secret,
+        secrets: BTreeMap::new(),
+    };
     let daemon = daemon::start(setup).await?;
     introduce(&daemon, &directory);
     until_told_to_end().await?;

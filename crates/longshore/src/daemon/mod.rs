@@ -6,6 +6,7 @@ mod place;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use crate::config::{self, Config};
 use crate::error::Failed;
 use crate::provider::WallClock;
 
-pub(crate) use self::place::{Place, default_directory, local};
+pub(crate) use self::place::{Place, default_directory, local, reach, within};
 
 /// The lease of those who drive environments.
 const LEASE: &str = "previews";
@@ -50,6 +51,10 @@ const NOTE_REQUESTS: Duration = Duration::from_secs(5);
 pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) place: Place,
+    /// Where the API and the dashboard are.
+    pub(crate) listener: TcpListener,
+    /// Where our own proxy listens: the first of these that can be had.
+    pub(crate) proxy: Vec<SocketAddr>,
     /// How AWS is reached.
     pub(crate) aws: Settings,
     /// Secrets by the names of their environment variables; `up` has its own.
@@ -74,18 +79,17 @@ pub(crate) struct Daemon {
     stop: Shutdown,
     sites: Arc<Sites>,
     tasks: JoinSet<()>,
-    _place: Place,
+    place: Place,
 }
 
 /// Starts everything; when it returns, requests are answered.
 pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     let Config { serve, .. } = &setup.config;
-    let listener = bind(serve.listen).await?;
-    let endpoint = format!("http://{}", listener.local_addr().context("the listener has no address")?);
+    let endpoint = endpoint(&setup.listener)?;
     let public_url = serve.url.clone().unwrap_or_else(|| endpoint.clone());
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let key = Key::new(&setup.place.key);
-    let options = SiteOptions::new(vec![serve.proxy], key.clone(), &public_url);
+    let options = SiteOptions::new(setup.proxy.clone(), key.clone(), &public_url);
     let sites = Arc::new(Sites::start(options, Arc::clone(&clock)).await?);
     let policies = policies(&setup.config, sites.address())?;
     let aws = Arc::new(Aws::connect(setup.aws.clone()).await?);
@@ -126,17 +130,22 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     setup.place.announce(&endpoint, &sites.address().to_string())?;
     let stop = Shutdown::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve_http(listener, app, stop.clone()));
+    tasks.spawn(serve_http(setup.listener, app, stop.clone()));
     tasks.spawn(watch_requests(Arc::clone(&sites), desk, stop.clone()));
     tasks.spawn({
         let stop = stop.clone();
         async move { drive(previews, &driver, &lease, queue, &stop).await }
     });
     let proxy = sites.address();
-    Ok(Daemon { endpoint, proxy, stop, sites, tasks, _place: setup.place })
+    Ok(Daemon { endpoint, proxy, stop, sites, tasks, place: setup.place })
 }
 
 impl Daemon {
+    /// Where its state is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.place.directory()
+    }
+
     /// Ends: what is under way is finished, within bounds.
     pub(crate) async fn shutdown(mut self) {
         self.stop.request(GRACE);
@@ -215,7 +224,13 @@ fn secrets(setup: &Setup) -> Secrets {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
+/// Where a listener is reached.
+pub(crate) fn endpoint(listener: &TcpListener) -> Result<String> {
+    Ok(format!("http://{}", listener.local_addr().context("the listener has no address")?))
+}
+
+/// Opens the port of the API and the dashboard.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::AddrInUse => {

@@ -112,6 +112,11 @@ impl Place {
         Ok(place)
     }
 
+    /// Where all of it is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The file of the store.
     pub(crate) fn store(&self) -> PathBuf {
         self.directory.join(STORE)
