@@ -87,9 +87,8 @@ impl Previews {
         .await;
         let (shared, rules, groups) = (shared?, rules?, groups?);
         let known = &record.progress.resources.rules;
-        let may_be_ours = |rule: &&Rule| {
-            known.contains(&rule.arn) || rule.hosts.iter().any(|it| Some(it.as_str()) == host)
-        };
+        let may_be_ours =
+            |rule: &&Rule| known.contains(&rule.arn) || rule.hosts.iter().any(|it| Some(it.as_str()) == host);
         let ours: Vec<String> = rules.iter().filter(may_be_ours).map(|rule| rule.arn.clone()).collect();
         let balancer = async {
             match &shared {

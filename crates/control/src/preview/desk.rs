@@ -101,11 +101,8 @@ impl Desk {
             raw,
             put(ARRIVALS, arrival.as_str(), Expect::Anything, id),
         ];
-        let repository =
-            delivery.repository.as_ref().filter(|_| delivery.state == DeliveryState::Accepted);
-        writes.extend(
-            repository.map(|name| put(PENDING, format!("{name}/{arrival}"), Expect::Anything, id)),
-        );
+        let repository = delivery.repository.as_ref().filter(|_| delivery.state == DeliveryState::Accepted);
+        writes.extend(repository.map(|name| put(PENDING, format!("{name}/{arrival}"), Expect::Anything, id)));
         if !self.book.write(writes).await? {
             return Ok(Accepted::Known);
         }

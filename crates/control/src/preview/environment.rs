@@ -144,7 +144,11 @@ impl Previews {
     }
 
     /// Tells our own proxy.
-    async fn set_site(&self, record: &Environment, site: Option<&Option<Box<SitePlan>>>) -> Result<(), Error> {
+    async fn set_site(
+        &self,
+        record: &Environment,
+        site: Option<&Option<Box<SitePlan>>>,
+    ) -> Result<(), Error> {
         let id = &record.names.id;
         let (Some(routes), Some(site)) = (&self.world.routes, site) else { return Ok(()) };
         let (Some(site), Some(policy)) = (site, self.policy_of(record)) else {
@@ -201,8 +205,10 @@ fn services(site: &SitePlan) -> Vec<SiteService> {
         tasks.map(|(key, address)| SiteTarget { key: key.clone(), address: *address }).collect()
     };
     let count = site.active.len().max(site.probed.len());
-    let service =
-        |index| SiteService { active: targets(site.active.get(index)), probed: targets(site.probed.get(index)) };
+    let service = |index| SiteService {
+        active: targets(site.active.get(index)),
+        probed: targets(site.probed.get(index)),
+    };
     (0..count).map(service).collect()
 }
 

@@ -8,10 +8,10 @@ use futures_util::future::{join, join_all, join3, join5, try_join_all};
 use longshore_decide::preview::environment::{self, Look, Needs, Seen};
 use longshore_decide::preview::room;
 use longshore_decide::service::{FAILING_LINES, failing};
+use longshore_model::Error;
 use longshore_model::call::{ListTasks, MAX_SERVICES_PER_DESCRIBE, MAX_TASKS_PER_DESCRIBE};
 use longshore_model::preview::{Environment, Policy};
 use longshore_model::seen::{LogPosition, Service, Task};
-use longshore_model::Error;
 use serde_json::Value;
 
 use super::{Previews, records};
@@ -86,7 +86,8 @@ impl Previews {
 
     async fn services_of(&self, cluster: &str, names: &[String]) -> Result<BTreeMap<String, Service>, Error> {
         let parts = names.chunks(MAX_SERVICES_PER_DESCRIBE);
-        let parts = try_join_all(parts.map(|part| self.world.services.describe_services(cluster, part))).await?;
+        let parts =
+            try_join_all(parts.map(|part| self.world.services.describe_services(cluster, part))).await?;
         Ok(parts.into_iter().flatten().map(|service| (service.name.clone(), service)).collect())
     }
 
@@ -95,14 +96,24 @@ impl Previews {
         Ok(tasks.into_iter().filter(|task| !task.is_stopped()).collect())
     }
 
-    pub(super) async fn stopped_tasks_of(&self, cluster: &str, record: &Environment) -> Result<Vec<Task>, Error> {
+    pub(super) async fn stopped_tasks_of(
+        &self,
+        cluster: &str,
+        record: &Environment,
+    ) -> Result<Vec<Task>, Error> {
         let tasks = self.tasks(cluster, record, true).await?;
         Ok(tasks.into_iter().filter(Task::is_stopped).collect())
     }
 
-    async fn stopped_of(&self, cluster: &str, record: &Environment) -> Result<Vec<(Task, Vec<String>)>, Error> {
+    async fn stopped_of(
+        &self,
+        cluster: &str,
+        record: &Environment,
+    ) -> Result<Vec<(Task, Vec<String>)>, Error> {
         let mut tasks = self.stopped_tasks_of(cluster, record).await?;
-        tasks.sort_by(|one, other| other.stopped_at.cmp(&one.stopped_at).then_with(|| one.arn.cmp(&other.arn)));
+        tasks.sort_by(|one, other| {
+            other.stopped_at.cmp(&one.stopped_at).then_with(|| one.arn.cmp(&other.arn))
+        });
         let tails = tasks.iter().take(READ_STOPPED).map(|task| self.tail_of_failed(task));
         let mut tails = join_all(tails).await.into_iter();
         Ok(tasks.into_iter().map(|task| (task, tails.next().unwrap_or_default())).collect())
@@ -174,10 +185,12 @@ impl Previews {
     /// tasks get no requests until it can.
     pub(super) async fn addresses(&self, cluster: &str, tasks: &[Task]) -> BTreeMap<String, IpAddr> {
         let needed = tasks.iter().filter(|task| task.private_ip.is_none());
-        let arns: BTreeSet<&String> = needed.filter_map(|task| task.container_instance_arn.as_ref()).collect();
+        let arns: BTreeSet<&String> =
+            needed.filter_map(|task| task.container_instance_arn.as_ref()).collect();
         let arns: Vec<String> = arns.into_iter().cloned().collect();
         let parts = arns.chunks(MAX_TASKS_PER_DESCRIBE);
-        let parts = join_all(parts.map(|part| self.world.ecs.describe_container_instances(cluster, part))).await;
+        let parts =
+            join_all(parts.map(|part| self.world.ecs.describe_container_instances(cluster, part))).await;
         let instances = parts.into_iter().filter_map(Result::ok).flatten();
         instances.filter_map(|it| Some((it.arn, it.private_ip?.parse().ok()?))).collect()
     }

@@ -133,7 +133,8 @@ impl Previews {
     pub fn on_event(&self, body: &str) -> Vec<Object> {
         let names = events::services(body);
         let memory = self.memory();
-        let environments: BTreeSet<&String> = names.iter().filter_map(|name| memory.services.get(name)).collect();
+        let environments: BTreeSet<&String> =
+            names.iter().filter_map(|name| memory.services.get(name)).collect();
         environments.into_iter().map(|id| Object::Environment(id.clone())).collect()
     }
 

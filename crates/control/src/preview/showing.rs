@@ -100,7 +100,8 @@ impl Previews {
         }
         tasks.sort_by_key(|task| std::cmp::Reverse(task.created_at));
         tasks.truncate(output::TASKS);
-        let pages = try_join_all(tasks.iter().map(|task| self.output_of(task, lines)).collect::<Vec<_>>()).await?;
+        let pages =
+            try_join_all(tasks.iter().map(|task| self.output_of(task, lines)).collect::<Vec<_>>()).await?;
         Ok(output::merge(pages.concat(), usize::from(lines)))
     }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use longshore_control::book::Book;
 use longshore_control::driver::Driver;
 use longshore_control::preview::{Desk, Object, Previews, World};
+use longshore_model::Timestamp;
 use longshore_model::preview::view::EnvironmentView;
 use longshore_model::preview::{
     Access, Health, Hooks, Limits, Network, Policy, Route, ServicePolicy, Trigger,
 };
-use longshore_model::Timestamp;
 use longshore_world::Clock;
 
 use crate::amazon::Amazon;

@@ -105,7 +105,13 @@ impl Services for Amazon {
 
     async fn list_services(&self, _cluster: &str) -> Result<Vec<String>, Error> {
         self.call("ListServices").await?;
-        Ok(self.services.lock().unwrap().keys().map(|name| format!("{ARN}:service/previews/{name}")).collect())
+        Ok(self
+            .services
+            .lock()
+            .unwrap()
+            .keys()
+            .map(|name| format!("{ARN}:service/previews/{name}"))
+            .collect())
     }
 
     async fn create_service(&self, input: &Map<String, Value>) -> Result<Service, Error> {
@@ -127,7 +133,8 @@ impl Services for Amazon {
         self.call("UpdateService").await?;
         let after = {
             let mut services = self.services.lock().unwrap();
-            let service = services.get_mut(input["service"].as_str().unwrap()).ok_or(refused("Service not found."))?;
+            let service =
+                services.get_mut(input["service"].as_str().unwrap()).ok_or(refused("Service not found."))?;
             for member in ["taskDefinition", "desiredCount"] {
                 if let Some(value) = input.get(member) {
                     service[member] = value.clone();
@@ -174,8 +181,10 @@ impl Services for Amazon {
     async fn task_definition(&self, name: &str) -> Result<Option<Value>, Error> {
         self.call("DescribeTaskDefinition").await?;
         let container = json!({"name": "app", "image": "shop", "essential": true, "portMappings": [{"containerPort": 80}]});
-        Ok(Some(json!({"taskDefinition": {"family": name, "networkMode": "awsvpc", "containerDefinitions": [container],
-            "taskDefinitionArn": format!("{ARN}:task-definition/{name}:1")}, "tags": []})))
+        Ok(Some(
+            json!({"taskDefinition": {"family": name, "networkMode": "awsvpc", "containerDefinitions": [container],
+            "taskDefinitionArn": format!("{ARN}:task-definition/{name}:1")}, "tags": []}),
+        ))
     }
 
     async fn active_revisions(&self, family: &str) -> Result<Vec<String>, Error> {

@@ -165,7 +165,11 @@ impl Notifier for Ear {
         }
         let mut heard = self.heard.lock().unwrap();
         let before = heard.iter().filter(|it| it.environment == notice.environment).count();
-        assert_eq!(memory.map_or(0, |it| it["told"].as_u64().unwrap()), before as u64, "it was not remembered");
+        assert_eq!(
+            memory.map_or(0, |it| it["told"].as_u64().unwrap()),
+            before as u64,
+            "it was not remembered"
+        );
         heard.push(notice.clone());
         Ok(Some(json!({"told": before + 1})))
     }

@@ -86,7 +86,8 @@ impl<'a> Judge<'a> {
         for (cluster, look) in seen.clusters {
             let groups = tasks.entry(cluster).or_default();
             for task in look.tasks.seen().into_iter().flatten() {
-                if let Some(service) = task.group.as_deref().and_then(|group| group.strip_prefix("service:")) {
+                if let Some(service) = task.group.as_deref().and_then(|group| group.strip_prefix("service:"))
+                {
                     groups.entry(service).or_default().push(task);
                 }
             }
@@ -144,7 +145,9 @@ impl<'a> Judge<'a> {
         let schedule = environment::schedule(record, Some(policy), self.now);
         let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
         let is_warned = record.progress.warned_of == schedule.expires_at;
-        is_past(schedule.expires_at) || is_past(schedule.sleeps_at) || (is_past(schedule.warns_at) && !is_warned)
+        is_past(schedule.expires_at)
+            || is_past(schedule.sleeps_at)
+            || (is_past(schedule.warns_at) && !is_warned)
     }
 
     /// Whether its cluster has something else than what is recorded. What could not be seen does not differ.

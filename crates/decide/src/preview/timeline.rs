@@ -1,6 +1,6 @@
 //! The lines of an environment's timeline: what differs between a record and the one before.
 
-use longshore_model::preview::{Environment, EntryKind, HookState, Presence, Sleep};
+use longshore_model::preview::{EntryKind, Environment, HookState, Presence, Sleep};
 
 use super::environment::Outcome;
 
@@ -52,7 +52,9 @@ fn asked(before: &Environment, after: &Environment, by: &str, lines: &mut Vec<(E
         say(by, "try again".to_owned());
     }
     match (&old.presence, &new.presence) {
-        (Presence::Up { .. }, Presence::Down(removal)) => say(&removal.by, format!("remove it: {}", removal.why)),
+        (Presence::Up { .. }, Presence::Down(removal)) => {
+            say(&removal.by, format!("remove it: {}", removal.why))
+        }
         (Presence::Down(_), Presence::Up { by }) => say(by, "make it again".to_owned()),
         (Presence::Up { by: old }, Presence::Up { by }) if old != by => say(by, "keep it".to_owned()),
         _ => {}
