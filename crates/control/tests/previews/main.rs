@@ -3,6 +3,7 @@
 
 #[path = "../support/amazon.rs"]
 mod amazon;
+mod daemon;
 mod doors;
 mod life;
 #[path = "../support/memory.rs"]
