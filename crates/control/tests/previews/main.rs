@@ -3,9 +3,13 @@
 
 #[path = "../support/amazon.rs"]
 mod amazon;
+mod daemon;
+mod doors;
 mod life;
 #[path = "../support/memory.rs"]
 mod memory;
 mod stage;
+mod sweeps;
+mod two;
 #[path = "../support/world.rs"]
 mod world;

@@ -7,10 +7,13 @@ use async_trait::async_trait;
 use longshore_model::{Error, Kind};
 use longshore_world::{Expect, Row, Scan, Store, Write, Written};
 
-/// Rows by table and key.
+/// A row's generation and document, by table and key.
+type Rows = BTreeMap<(&'static str, String), (u64, Vec<u8>)>;
+
+/// A store that forgets everything at its end.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    rows: Mutex<BTreeMap<(&'static str, String), (u64, Vec<u8>)>>,
+    rows: Mutex<Rows>,
     down: Mutex<bool>,
 }
 
