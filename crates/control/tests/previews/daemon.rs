@@ -68,6 +68,7 @@ async fn a_push_becomes_an_environment_and_the_word_to_end_ends_it_all() {
     let world = World {
         services: Arc::new(GatheredServices::new(Arc::clone(&amazon) as _)),
         ecs: Arc::new(GatheredEcs::new(Arc::clone(&amazon) as _)),
+        addresses: Arc::clone(&amazon) as _,
         logs: Arc::clone(&amazon) as _,
         balancers: None,
         github: Arc::clone(&hub) as _,

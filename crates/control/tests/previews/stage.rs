@@ -182,6 +182,7 @@ fn daemon(
     let world = World {
         services: Arc::clone(amazon) as _,
         ecs: Arc::clone(amazon) as _,
+        addresses: Arc::clone(amazon) as _,
         logs: Arc::clone(amazon) as _,
         balancers: None,
         github: Arc::clone(hub) as _,

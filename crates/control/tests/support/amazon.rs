@@ -2,6 +2,7 @@
 //! to refuse one.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use longshore_model::seen::{
 };
 use longshore_model::tag::Tag;
 use longshore_model::{Error, Kind};
-use longshore_world::{Ecs, Logs, Services};
+use longshore_world::{Addresses, Ecs, Logs, Services};
 use serde_json::{Map, Value, json};
 
 use super::world::pause;
@@ -264,5 +265,13 @@ impl Ecs for Amazon {
 impl Logs for Amazon {
     async fn read_log(&self, _stream: &LogStream, _position: &LogPosition) -> Result<Option<LogPage>, Error> {
         Ok(None)
+    }
+}
+
+/// Every task here has an address of its own.
+#[async_trait]
+impl Addresses for Amazon {
+    async fn addresses(&self, _: &str, _: &[String]) -> Result<BTreeMap<String, IpAddr>, Error> {
+        Ok(BTreeMap::new())
     }
 }

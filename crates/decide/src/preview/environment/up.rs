@@ -38,7 +38,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     route_proxy::site(draft, policy, &parts, goal);
     set_state(draft, goal);
     match goal {
-        _ if draft.record.progress.steady => draft.look_late(),
+        _ if draft.record.progress.steady => draft.look_when_settled(),
         // Its end is told, and looked for less often.
         Goal::Deploy if !draft.hooks.is_empty() => {}
         Goal::Serve if draft.record.state != State::Waking => draft.look_patiently(),
@@ -208,7 +208,7 @@ fn settled(draft: &mut Draft<'_>, policy: &Policy, parts: &[Part<'_>]) {
         draft.record.progress.steady = false;
         draft.look_soon();
     }
-    draft.look_late();
+    draft.look_when_settled();
     route_proxy::site(draft, policy, parts, goal);
     set_state(draft, goal);
 }
