@@ -40,6 +40,7 @@ port = 8080
 environment = {{ VERSION = "{{{{ sha }}}}" }}
 {service}
 health = {{ path = "/index.html", interval = "5s", timeout = "2s" }}
+{after}
 """
 
 
@@ -48,7 +49,8 @@ class Serve:
 
     def __init__(self, engine, cluster, directory, github, **config):
         self.engine, self.cluster, self.directory, self.github = engine, cluster, Path(directory), github
-        self.config = {"serve": "", "preview": "", "service": ""} | config
+        self.config = {"serve": "", "preview": "", "service": "", "after": ""} | config
+        self.secrets = {"GITHUB_TOKEN": "ghp_test", "GITHUB_WEBHOOK_SECRET": SECRET}
         self.state = self.directory / "serve"
         self.log = self.directory / "serve.log"
         self.listen = self.proxy = "127.0.0.1:0"
@@ -110,8 +112,7 @@ class Serve:
 
     def environment(self):
         """That of an operator of the engine."""
-        secrets = {"GITHUB_TOKEN": "ghp_test", "GITHUB_WEBHOOK_SECRET": SECRET}
-        return self.engine.environment() | secrets
+        return self.engine.environment() | self.secrets
 
     def kill(self):
         """kill -9."""

@@ -56,6 +56,7 @@ fn call(due: HookDue) -> HookCall {
     HookCall {
         hook: due.hook,
         id: due.id,
+        began: due.began,
         cluster: due.cluster,
         task_definition: due.task_definition,
         placement: due.placement,

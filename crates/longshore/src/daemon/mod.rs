@@ -95,7 +95,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     let aws = Arc::new(Aws::connect(setup.aws.clone()).await?);
     let github = outside::github(&setup)?;
     let runner = Runner::new(Arc::clone(&aws) as _, Arc::clone(&aws) as _);
-    let tasks = TaskHooks::new(runner, Arc::clone(&aws) as _, Arc::clone(&clock));
+    let tasks = TaskHooks::new(runner, Arc::clone(&aws) as _);
     let world = World {
         services: Arc::new(GatheredServices::new(Arc::clone(&aws) as _)),
         ecs: Arc::new(GatheredEcs::new(Arc::clone(&aws) as _)),

@@ -26,6 +26,8 @@ pub struct HookDue {
     pub hook: Hook,
     /// The same for each attempt at the same hook of the same deploy.
     pub id: String,
+    /// When this attempt began.
+    pub began: Timestamp,
     /// The cluster of a task.
     pub cluster: String,
     /// The task definition of a task that names none: the revision of the first service.
@@ -70,6 +72,7 @@ pub fn hook_due(record: &Environment, policy: &Policy, key: &str) -> Option<Hook
         placement: progress.resources.placement.clone().unwrap_or_else(|| json!({})),
         context: context(record, policy, moment),
         tags: tokens::tags(record),
+        began: progress.hooks.get(key).map(|run| run.at).unwrap_or_default(),
         cluster,
         hook,
     })

@@ -57,6 +57,7 @@ fn its_id_is_the_same_for_each_try_and_another_for_each_life() {
         .hooks
         .insert(key.into(), HookRun { state: HookState::Running, attempts: 4, at: Timestamp(1) });
     assert_eq!(id(&record), id(&again));
+    assert_eq!(hook_due(&again, &policy, key).unwrap().began, Timestamp(1), "and each try is known by this");
     let next = Environment { life: 2, ..record.clone() };
     assert_ne!(id(&record), id(&next));
     for unknown in ["before_destroy/0a/other", "later/0a/drop", "drop", ""] {
