@@ -17,6 +17,7 @@ mod look;
 mod notifier;
 mod object;
 mod records;
+mod reopen;
 mod repository;
 mod serve;
 mod showing;

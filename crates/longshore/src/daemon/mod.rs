@@ -112,6 +112,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     tokens::keep(&book, LOCAL_TOKEN, Role::Operator, &setup.place.token, clock.now()).await?;
     let driver = Driver::new(Arc::clone(&clock));
     let previews = Arc::new(Previews::new(world, book.clone(), policies.clone()));
+    previews.reopen().await?;
     let desk = Arc::new(Desk::of(Arc::clone(&previews), driver.clone()));
     let lease = Lease::new(book, LEASE, setup.place.holder.clone(), LEASE_TIME, clock);
     let queue = serve.queue.as_ref();

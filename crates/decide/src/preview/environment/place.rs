@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use longshore_model::preview::{Environment, Policy, Route};
+use longshore_model::preview::{Environment, Policy, Presence, Route};
 
 /// The cluster of its services: the one that it was made in, or will be.
 #[must_use]
@@ -11,11 +11,15 @@ pub fn cluster<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Optio
     made.or(policy.map(|policy| policy.cluster.as_str()))
 }
 
-/// How requests get there: the route that it was made with, or will be.
+/// How requests get there: the route that it was made with, or will be. Our own proxy keeps nothing of an environment in
+/// AWS, so that its domain and port are always those of now.
 #[must_use]
 pub fn route<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Option<&'a Route> {
-    let made = record.progress.resources.route.as_ref();
-    made.or(policy.map(|policy| &policy.route))
+    let now = policy.map(|policy| &policy.route);
+    match (record.progress.resources.route.as_ref(), now) {
+        (Some(Route::Proxy { .. }), Some(Route::Proxy { .. })) | (None, _) => now,
+        (made, _) => made,
+    }
 }
 
 /// The names of all ECS services that it has or may have.
@@ -36,6 +40,16 @@ pub fn host(record: &Environment, policy: Option<&Policy>) -> Option<String> {
         }
         Route::Port { .. } => None,
     }
+}
+
+/// The host name of an environment that has answered behind our own proxy, and should.
+#[must_use]
+pub fn host_of_answering(record: &Environment, policy: &Policy) -> Option<String> {
+    let is_wanted = matches!(record.wish.presence, Presence::Up { .. });
+    let is_behind_proxy = matches!(route(record, Some(policy)), Some(Route::Proxy { .. }));
+    (is_wanted && is_behind_proxy && record.progress.deployed.is_some())
+        .then(|| host(record, Some(policy)))
+        .flatten()
 }
 
 /// Where it answers, or will; `None` while that is not known. It is announced only once it answers.
