@@ -20,8 +20,10 @@ Examples:
   longshore serve --state /var/lib/longshore
   LONGSHORE_LOG=debug longshore serve    every round, with its id
 
-It gives every branch and pull request that longshore.toml speaks of an environment of its own. GitHub's token and the
-webhook's secret come from GITHUB_TOKEN and GITHUB_WEBHOOK_SECRET, or from the variables that longshore.toml names.
+It gives every branch and pull request that longshore.toml speaks of an environment of its own.
+GitHub's token and the webhook's secret come from GITHUB_TOKEN and GITHUB_WEBHOOK_SECRET, or from
+the variables that longshore.toml names.
+
 `longshore up` has one inside, with a stand-in for GitHub: no account is needed to try it.";
 
 /// Serve the control plane: preview environments, webhooks, API and dashboard

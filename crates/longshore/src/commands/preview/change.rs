@@ -119,7 +119,9 @@ pub(crate) struct Plain {
 
 const CONFIRM: &str = "\
 Examples:
-  longshore preview confirm acme/shop       what `longshore preview list` shows as held is removed";
+  longshore preview confirm octo-org/shop
+
+What is held, and why, is on the dashboard's page of deliveries. The word holds for ten minutes.";
 
 /// Let removals go on that were held because they were many at once
 #[derive(Debug, Args)]
