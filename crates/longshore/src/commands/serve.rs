@@ -69,8 +69,8 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
 }
 
 fn introduce(daemon: &Daemon, directory: &Path) {
-    terminal::talk(&format!("dashboard: {}", daemon.endpoint), Style::Plain);
-    terminal::talk(&format!("webhooks: {}/webhooks/github", daemon.endpoint), Style::Plain);
+    terminal::talk(&format!("dashboard: {}", daemon.public_url), Style::Plain);
+    terminal::talk(&format!("webhooks: {}/webhooks/github", daemon.public_url), Style::Plain);
     terminal::talk(&format!("environments: behind http://{}", daemon.proxy), Style::Plain);
     let token = directory.join("token");
     terminal::talk(&format!("an operator's token is in {}", token.display()), Style::Plain);

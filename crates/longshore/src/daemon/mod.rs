@@ -33,6 +33,7 @@ use tokio::task::JoinSet;
 use crate::config::{self, Config};
 use crate::error::Failed;
 use crate::provider::WallClock;
+use crate::terminal::{self, Style};
 
 pub(crate) use self::place::{Place, default_directory, local, reach, within};
 
@@ -72,8 +73,10 @@ impl Setup {
 
 /// A daemon that serves.
 pub(crate) struct Daemon {
-    /// Where the API and the dashboard are.
+    /// Where the API and the dashboard are, on this machine.
     pub(crate) endpoint: String,
+    /// Where people and GitHub reach them.
+    pub(crate) public_url: String,
     /// Where the environments behind our own proxy are.
     pub(crate) proxy: SocketAddr,
     stop: Shutdown,
@@ -121,7 +124,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
         desk: Arc::clone(&desk),
         secrets: secrets(&setup),
         login: outside::login(&setup, &public_url)?,
-        public_url,
+        public_url: public_url.clone(),
         repositories_url: outside::repositories_url(&serve.github.api),
         trusted_proxies: trusted(&serve.trusted_proxies)?,
         glance: Arc::new(glance::Cluster::new(aws, clusters(&policies), driver.clone(), lease.clone())),
@@ -138,7 +141,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
         async move { drive(previews, &driver, &lease, queue, &stop).await }
     });
     let proxy = sites.address();
-    Ok(Daemon { endpoint, proxy, stop, sites, tasks, place: setup.place })
+    Ok(Daemon { endpoint, public_url, proxy, stop, sites, tasks, place: setup.place })
 }
 
 impl Daemon {
@@ -198,6 +201,9 @@ fn policies(config: &Config, proxy: SocketAddr) -> Result<BTreeMap<String, Arc<P
             Some(hint) => failed.with_hint(hint).into(),
             None => failed.into(),
         });
+    }
+    for warning in longshore_decide::preview::check::warnings(&policies) {
+        terminal::talk(&format!("warning: {warning}"), Style::Warning);
     }
     Ok(policies.into_iter().map(|policy| (policy.repository.clone(), Arc::new(policy))).collect())
 }

@@ -49,7 +49,7 @@ pub(crate) struct Place {
     pub(crate) key: [u8; 32],
     /// The operator's token.
     pub(crate) token: String,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// The daemon's directory unless another is asked for.
@@ -103,11 +103,11 @@ impl Place {
         let token = kept(&directory.join(TOKEN), TOKEN_PREFIX)?.trim().to_owned();
         let lock = fs_err::OpenOptions::new().create(true).append(true).open(directory.join(HOLDER))?;
         let lock = lock.into_parts().0;
-        let mut place = Self { directory: directory.to_owned(), holder: random()?, key, token, _lock: None };
+        let mut place = Self { directory: directory.to_owned(), holder: random()?, key, token, lock: None };
         // Who had the lock has ended, so its lease is ours at once. A second process here is another holder.
         if lock.try_lock().is_ok() {
             place.holder = kept(&directory.join(HOLDER), "")?.trim().to_owned();
-            place._lock = Some(lock);
+            place.lock = Some(lock);
         }
         Ok(place)
     }
@@ -122,8 +122,11 @@ impl Place {
         self.directory.join(STORE)
     }
 
-    /// Says where it serves.
+    /// Says where it serves. A second process here leaves that to the first.
     pub(crate) fn announce(&self, endpoint: &str, proxy: &str) -> Result<()> {
+        if self.lock.is_none() {
+            return Ok(());
+        }
         fs_err::write(self.directory.join(PROXY), proxy)?;
         Ok(fs_err::write(self.directory.join(ENDPOINT), endpoint)?)
     }

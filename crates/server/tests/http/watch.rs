@@ -45,7 +45,7 @@ async fn ready_is_who_knows_of_the_lease() {
     let given = Arc::clone(&lease);
     let server = Server::with(|app| app.glance = given).await;
     assert_eq!(server.get("/healthz", &[]).await.body, "ok\n");
-    for (state, status, words) in [(0, 503, "not known"), (1, 200, "standing by"), (2, 200, "acting")] {
+    for (state, status, words) in [(0, 503, "not known"), (1, 503, "standing by"), (2, 200, "acting")] {
         lease.0.store(state, Ordering::SeqCst);
         let ready = server.get("/readyz", &[]).await;
         assert_eq!(ready.status, status);

@@ -7,7 +7,7 @@ use super::failure::Fault;
 use super::seen::{Action, Look};
 use super::tokens::Part;
 use super::wanted::Goal;
-use super::{inputs, needs, route_elb, service};
+use super::{inputs, needs, route_elb, service, tokens};
 
 /// Plans what is missing for the goal. Says whether all of it is there already.
 pub(super) fn ensure(
@@ -75,9 +75,11 @@ fn register(draft: &mut Draft<'_>, parts: &[Part<'_>]) -> Result<bool, Fault> {
 }
 
 /// Whether the family is ours: one that had active revisions before our first one is somebody else's, and a revision in it
-/// would become what they deploy next.
+/// would become what they deploy next. A service of ours says that it is: then the record is younger than what it is of.
 fn owns_family(draft: &Draft<'_>, part: &Part<'_>) -> Result<bool, Fault> {
-    if needs::is_known_family(&draft.record, part.name) {
+    let service = draft.seen.services.seen().and_then(|services| services.get(part.name));
+    let has_service = service.is_some_and(|service| tokens::is_our_service(&draft.record, service));
+    if has_service || needs::is_known_family(&draft.record, part.name) {
         return Ok(true);
     }
     let Some(revisions) = draft.seen.revisions.seen() else { return Ok(false) };

@@ -188,11 +188,11 @@ pub(super) fn after(draft: &mut Draft<'_>, policy: &Policy) -> Result<bool, Faul
 
 /// The hooks before a removal, in their order; one that fails is tried again until it does well. Says whether all have.
 pub(super) fn before_destroy(draft: &mut Draft<'_>) -> bool {
-    let (Some(policy), Some(deployed)) = (&draft.seen.policy, draft.record.progress.deployed.clone()) else {
+    let (Some(policy), Some(sha)) = (&draft.seen.policy, begun(&draft.record)) else {
         return true;
     };
     for hook in &policy.hooks.before_destroy {
-        let key = format!("{BEFORE_DESTROY}/{}/{}", deployed.revision.sha, hook.name);
+        let key = format!("{BEFORE_DESTROY}/{sha}/{}", hook.name);
         let Some(run) = draft.record.progress.hooks.get(&key).cloned() else {
             start(draft, &key, 1);
             runs(draft, &key, &hook.name);
@@ -227,6 +227,16 @@ pub(super) fn before_destroy(draft: &mut Draft<'_>) -> bool {
         }
     }
     true
+}
+
+/// The commit that has answered, or whose hooks have begun: there may be something of it that only hooks can take away.
+fn begun(record: &Environment) -> Option<String> {
+    let deployed = record.progress.deployed.as_ref().map(|deployed| deployed.revision.sha.clone());
+    let of_hooks = || {
+        let moments = record.progress.hooks.keys().filter_map(|key| split(key));
+        moments.filter(|(moment, ..)| *moment == AFTER_CREATE).map(|(_, sha, _)| sha.to_owned()).next()
+    };
+    deployed.or_else(of_hooks)
 }
 
 fn start(draft: &mut Draft<'_>, key: &str, attempts: u32) {
