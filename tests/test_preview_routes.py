@@ -3,6 +3,9 @@
 On the engine requests really flow. On moto's server, which runs no task and which knows nothing of us, the calls count:
 what is made carries our tags, and all of it goes again."""
 
+import os
+import random
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -88,6 +91,36 @@ def test_a_rule_of_a_shared_listener(serves, github, shared):
     for name in ["one", "two"]:
         serve.gone(name)
     assert list(shared.rules(listener)) == [30_000]
+    assert (serve.services(), ours(shared.groups(), serve)) == ({}, set())
+
+
+@process
+@pytest.mark.parametrize("kind", ["port", "host"])
+def test_kill_9_leaves_nothing_behind(serves, github, shared, kind):
+    seed = int(os.environ.get("LONGSHORE_CRASH_SEED", random.randrange(2**32)))
+    print(f"LONGSHORE_CRASH_SEED={seed}")
+    moments = random.Random(seed)
+    listener = shared.listen(7250, NOT_HERE)
+    route = shared.port_route(7251, 7299) if kind == "port" else shared.host_route(listener)
+    serve = serves(preview=route).define().start()
+
+    def killed():
+        """Kills it at several moments of what goes on."""
+        for _ in range(3):
+            time.sleep(moments.uniform(0, 0.4))
+            serve.kill()
+            serve.start()
+
+    github.push("feature/one", sha(2))
+    killed()
+    view = serve.wait_for("one", "ready")
+    where = urlsplit(shared.url(shared.ports()[urlsplit(view["url"]).port])).netloc
+    assert request(view["url"], where) == (200, sha(2))
+    assert (len(shared.ports()), len(shared.rules(listener))) == ((2, 0) if kind == "port" else (1, 1))
+    github.delete("feature/one")
+    killed()
+    serve.gone("one")
+    assert (list(shared.ports()), shared.rules(listener)) == ([7250], {})
     assert (serve.services(), ours(shared.groups(), serve)) == ({}, set())
 
 

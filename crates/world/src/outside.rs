@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use longshore_model::{Error, Timestamp};
 use longshore_model::preview::github::Repository;
 use longshore_model::preview::view::Role;
 use longshore_model::preview::{Hook, Notice, Policy, Revision, Subject};
 use longshore_model::tag::Tag;
+use longshore_model::{Error, Timestamp};
 use serde_json::Value;
 
 /// GitHub, as the source of truth.

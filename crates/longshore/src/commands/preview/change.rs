@@ -195,12 +195,7 @@ async fn say(changing: &Changing, command: &Command, what: &str) -> Result<u8> {
 
 /// Asks, and shows the answer; nothing is asked in a dry run. Where the environment itself is shown later (`is_shown`), the
 /// answer is no document of its own.
-async fn ask(
-    changing: &Changing,
-    command: &Command,
-    what: &str,
-    is_shown: bool,
-) -> Result<Option<Client>> {
+async fn ask(changing: &Changing, command: &Command, what: &str, is_shown: bool) -> Result<Option<Client>> {
     if changing.dry_run {
         terminal::talk(&format!("would {what}"), Style::Plain);
         return Ok(None);
