@@ -3,86 +3,27 @@
 On the engine requests really flow. On moto's server, which runs no task and which knows nothing of us, the calls count:
 what is made carries our tags, and all of it goes again."""
 
+import os
+import random
+import time
 from urllib.parse import urlsplit
 
 import pytest
 from support import moto
-from support.balancer import Load, short
+from support.balancer import Load
 from support.github import sha
 from support.previews import Serve, github, request, serves  # noqa: F401 (fixtures)
+from support.shared import NOT_HERE, REDIRECT, Shared, ours
 from support.wait import until
 
 NAMES = [f"branch-{number}" for number in range(6)]
 process = pytest.mark.parametrize("engine", ["process"], indirect=True)
 
 
-class Shared:
-    """A load balancer that somebody else set up, and the routes of environments behind it."""
-
-    def __init__(self, aws, name):
-        self.elb = aws.client("elbv2")
-        ec2 = aws.client("ec2")
-        subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]][:2]
-        [made] = self.elb.create_load_balancer(Name=short(name), Subnets=subnets)["LoadBalancers"]
-        self.arn, self.vpc = made["LoadBalancerArn"], made["VpcId"]
-
-    def listen(self, port, action):
-        """A listener of somebody else, with this default action."""
-        made = self.elb.create_listener(LoadBalancerArn=self.arn, Protocol="HTTP", Port=port, DefaultActions=[action])
-        return made["Listeners"][0]["ListenerArn"]
-
-    def group(self, name, **settings):
-        """A target group of somebody else."""
-        made = self.elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=self.vpc, **settings)
-        return made["TargetGroups"][0]["TargetGroupArn"]
-
-    def url(self, listener):
-        """Where the engine really listens."""
-        return until(lambda: self.tags(listener).get("longshore:url"), "the listener to listen")
-
-    def tags(self, arn):
-        """The tags of anything."""
-        found = self.elb.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in found}
-
-    def ports(self):
-        """The ports of all listeners."""
-        found = self.elb.describe_listeners(LoadBalancerArn=self.arn)["Listeners"]
-        return {listener["Port"]: listener["ListenerArn"] for listener in found}
-
-    def rules(self, listener):
-        """The rules of a listener but for the default one: priority, and hosts."""
-        found = self.elb.describe_rules(ListenerArn=listener)["Rules"]
-        found = [rule for rule in found if not rule["IsDefault"]]
-        return {int(rule["Priority"]): rule for rule in found}
-
-    def groups(self):
-        """Names of the target groups that carry our tags."""
-        found = self.elb.describe_target_groups()["TargetGroups"]
-        return {it["TargetGroupName"] for it in found if "longshore:environment" in self.tags(it["TargetGroupArn"])}
-
-    def port_route(self, first, last):
-        """`port` in longshore.toml."""
-        return f'route = {{ load_balancer = "{self.arn}", ports = [{first}, {last}] }}\n'
-
-    def host_route(self, listener, domain="preview.test"):
-        """`host` in longshore.toml."""
-        return f'route = {{ listener = "{listener}", domain = "{domain}" }}\n'
-
-
-REDIRECT = {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
-NOT_HERE = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "MessageBody": "not here"}}
-
-
 @pytest.fixture
 def shared(engine, name):
     """A load balancer for the test."""
     return Shared(engine, name)
-
-
-def ours(groups, serve):
-    """The target groups of this test's environments: the tests of a worker share an engine."""
-    return {name for name in groups if serve.app in name}
 
 
 def test_a_listener_of_its_own(serves, github, shared):
@@ -102,7 +43,7 @@ def test_a_listener_of_its_own(serves, github, shared):
         view = serve.wait_for("one", "ready", deployed_sha=sha(3))
         assert request(view["url"], where) == (200, sha(3))
         until(lambda: all(it["runningCount"] == 1 for it in serve.services().values()), "the old task to be gone")
-    load.check(at_least=50)
+    load.check(at_least=10)
     github.delete("feature/one")
     serve.gone("one")
     assert sorted(shared.ports()) == [7000, 7001]
@@ -144,12 +85,42 @@ def test_a_rule_of_a_shared_listener(serves, github, shared):
         github.push("feature/one", sha(4))
         serve.wait_for("one", "ready", deployed_sha=sha(4))
         until(lambda: load.answers[-1] == (200, sha(4)), "the new version to answer")
-    load.check(at_least=20)
+    load.check(at_least=10)
     for name in ["one", "two"]:
         github.delete(f"feature/{name}")
     for name in ["one", "two"]:
         serve.gone(name)
     assert list(shared.rules(listener)) == [30_000]
+    assert (serve.services(), ours(shared.groups(), serve)) == ({}, set())
+
+
+@process
+@pytest.mark.parametrize("kind", ["port", "host"])
+def test_kill_9_leaves_nothing_behind(serves, github, shared, kind):
+    seed = int(os.environ.get("LONGSHORE_CRASH_SEED", random.randrange(2**32)))
+    print(f"LONGSHORE_CRASH_SEED={seed}")
+    moments = random.Random(seed)
+    listener = shared.listen(7250, NOT_HERE)
+    route = shared.port_route(7251, 7299) if kind == "port" else shared.host_route(listener)
+    serve = serves(preview=route).define().start()
+
+    def killed():
+        """Kills it at several moments of what goes on."""
+        for _ in range(3):
+            time.sleep(moments.uniform(0, 0.4))
+            serve.kill()
+            serve.start()
+
+    github.push("feature/one", sha(2))
+    killed()
+    view = serve.wait_for("one", "ready")
+    where = urlsplit(shared.url(shared.ports()[urlsplit(view["url"]).port])).netloc
+    assert request(view["url"], where) == (200, sha(2))
+    assert (len(shared.ports()), len(shared.rules(listener))) == ((2, 0) if kind == "port" else (1, 1))
+    github.delete("feature/one")
+    killed()
+    serve.gone("one")
+    assert (list(shared.ports()), shared.rules(listener)) == ([7250], {})
     assert (serve.services(), ours(shared.groups(), serve)) == ({}, set())
 
 

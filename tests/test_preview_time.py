@@ -143,6 +143,23 @@ def test_a_push_to_one_that_sleeps_is_deployed_when_it_wakes(serves, github):
     assert serve.get(view["url"]) == (200, sha(3))
 
 
+def test_one_that_does_not_wake_says_so(serves, github, tmp_path):
+    broken = tmp_path / "broken"
+    serve = serves().define(script=f"[ -e {broken} ] && echo no database && exit 3; {SERVER}").start()
+    github.push("feature/one", sha(2))
+    view = serve.wait_for("one", "ready")
+    serve.preview("sleep", "feature/one")
+    serve.wait_for("one", "asleep")
+    broken.touch()
+    status, page = serve.get(view["url"])
+    assert status == 503 and "has failed to start" in page, page
+    failed = serve.wait_for("one", "failed")
+    assert "no database" in failed["log_tail"]
+    broken.unlink()
+    serve.preview("up", "feature/one")
+    assert serve.get(view["url"]) == (200, sha(2))
+
+
 def test_room_for_one(serves, github, posts):
     serve = notified(serves, posts, preview="limits = { environments = 1 }\n")
     github.push("feature/one", sha(2))

@@ -57,9 +57,9 @@ class Serve:
         self.app = cluster.lower().replace("_", "-")[-20:].strip("-")
         self.process = None
 
-    def define(self, script=SERVER, **settings):
-        """The base task definition: a server that says its VERSION."""
-        family = f"{self.cluster}-web"
+    def define(self, script=SERVER, name="web", **settings):
+        """The base task definition of a service: a server that says its VERSION."""
+        family = f"{self.cluster}-{name}"
         base = container(
             script,
             group=family,
@@ -183,9 +183,12 @@ class Serve:
     def services(self):
         """The services of the cluster that are not INACTIVE, by name."""
         ecs = self.engine.client("ecs")
-        arns = ecs.list_services(cluster=self.cluster)["serviceArns"]
-        found = ecs.describe_services(cluster=self.cluster, services=arns)["services"] if arns else []
-        return {service["serviceName"]: service for service in found if service["status"] != "INACTIVE"}
+        # So many of them are on a page, and can be described at once.
+        pages = ecs.get_paginator("list_services").paginate(cluster=self.cluster, maxResults=10)
+        pages = [page["serviceArns"] for page in pages if page["serviceArns"]]
+        found = [ecs.describe_services(cluster=self.cluster, services=arns)["services"] for arns in pages]
+        services = [service for page in found for service in page]
+        return {service["serviceName"]: service for service in services if service["status"] != "INACTIVE"}
 
     def get(self, url, **options):
         """A request to an environment: the status, and the body."""
