@@ -29,9 +29,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use longshore_decide::preview::environment::Look;
 use longshore_decide::preview::events;
 use longshore_model::preview::{Environment, Policy};
-use longshore_model::seen::Task;
+use longshore_model::seen::{Service, Task};
 use longshore_model::{Error, Timestamp};
 use longshore_world::{
     Addresses, Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services, Site,
@@ -98,10 +99,22 @@ struct Memory {
     foreign: BTreeSet<(String, String)>,
     /// What the last sweep has seen of the tasks of those that it woke, and when.
     tasks: BTreeMap<String, (Timestamp, Vec<Task>)>,
+    /// Environments at whose tasks a round is looking, while no event has spoken of them.
+    looking: BTreeSet<String>,
+    /// What their last look has seen, until an event speaks of them, or they are changed.
+    looked: BTreeMap<String, Looked>,
     /// Where container instances are, by their ARN.
     addresses: BTreeMap<String, IpAddr>,
     /// The object whose timeline was looked through last.
     tidied: Option<String>,
+}
+
+/// What a look has seen of an environment, and when.
+#[derive(Debug)]
+struct Looked {
+    at: Timestamp,
+    services: Look<BTreeMap<String, Service>>,
+    tasks: Vec<Task>,
 }
 
 impl Previews {
@@ -141,10 +154,11 @@ impl Previews {
     #[must_use]
     pub fn on_event(&self, body: &str) -> Vec<Object> {
         let names = events::services(body);
-        let memory = self.memory();
-        let environments: BTreeSet<&String> =
-            names.iter().filter_map(|name| memory.services.get(name)).collect();
-        environments.into_iter().map(|id| Object::Environment(id.clone())).collect()
+        let mut memory = self.memory();
+        let environments: BTreeSet<String> =
+            names.iter().filter_map(|name| memory.services.get(name).cloned()).collect();
+        environments.iter().for_each(|id| memory.forget_look(id));
+        environments.into_iter().map(Object::Environment).collect()
     }
 
     fn notifiers(&self) -> impl Iterator<Item = Object> {

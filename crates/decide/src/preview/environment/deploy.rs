@@ -7,7 +7,7 @@ use super::failure::Fault;
 use super::seen::{Action, Look};
 use super::tokens::Part;
 use super::wanted::Goal;
-use super::{inputs, needs, route_elb, service};
+use super::{inputs, needs, route_elb, service, wanted};
 
 /// Plans what is missing for the goal. Says whether all of it is there already.
 pub(super) fn ensure(
@@ -18,6 +18,9 @@ pub(super) fn ensure(
 ) -> Result<bool, Fault> {
     if draft.seen.services.seen().is_none() {
         if draft.seen.services == Look::Not {
+            if goal == Goal::Deploy && wanted::is_just_made(&draft.record, policy, draft.now) {
+                return Ok(true);
+            }
             // What is wanted has changed since it was asked what to look at.
             draft.look_at(draft.now);
         }
