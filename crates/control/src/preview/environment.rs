@@ -185,6 +185,7 @@ impl Previews {
         memory.known.remove(id);
         memory.tasks.remove(id);
         memory.forget_look(id);
+        memory.running.remove(id);
         memory.services.retain(|_, owner| owner != id);
         Ok(())
     }

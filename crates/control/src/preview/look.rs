@@ -35,7 +35,8 @@ impl Previews {
     /// What the round before has seen, when it is young, and all that is to be looked at.
     fn seen_before(&self, id: &str, needs: &Needs) -> Option<(Look<BTreeMap<String, Service>>, Vec<Task>)> {
         let services = needs.services;
-        if *needs != (Needs { tasks: true, services, ..Needs::default() }) {
+        let named_tasks = needs.named_tasks;
+        if *needs != (Needs { tasks: true, named_tasks, services, ..Needs::default() }) {
             return None;
         }
         let memory = self.memory();
@@ -59,7 +60,14 @@ impl Previews {
         let handed = self.handed_over(id, needs).filter(|_| !is_known);
         let is_handed = handed.is_some() || is_known;
         let looked_at = self.now();
-        self.memory().looking.insert(id.clone());
+        let named = {
+            let mut memory = self.memory();
+            memory.looking.insert(id.clone());
+            if !needs.named_tasks {
+                memory.running.remove(id);
+            }
+            memory.running.get(id).cloned().unwrap_or_default()
+        };
         let (room, (services, tasks, stopped, revisions, (base, like)), (balancer, target_health)) = join3(
             self.has_room(record, policy_ref),
             join5(
@@ -67,7 +75,7 @@ impl Previews {
                     needs.services && !is_known,
                     self.services_of(cluster, &environment::service_names(record)),
                 ),
-                when(needs.tasks && !is_handed, self.tasks_of(cluster, record)),
+                when(needs.tasks && !is_handed, self.tasks_of(cluster, record, named)),
                 when(needs.stopped, self.stopped_of(cluster, record)),
                 when(needs.revisions, self.revisions_of(record)),
                 join(
@@ -120,8 +128,17 @@ impl Previews {
         Ok(parts.into_iter().flatten().map(|service| (service.name.clone(), service)).collect())
     }
 
-    pub(super) async fn tasks_of(&self, cluster: &str, record: &Environment) -> Result<Vec<Task>, Error> {
-        let tasks = self.tasks(cluster, record, false).await?;
+    /// Those that are not stopped; where `named` has some, of these alone.
+    pub(super) async fn tasks_of(
+        &self,
+        cluster: &str,
+        record: &Environment,
+        named: BTreeSet<String>,
+    ) -> Result<Vec<Task>, Error> {
+        let tasks = match named.is_empty() {
+            true => self.tasks(cluster, record, false).await?,
+            false => self.described_tasks(cluster, record, &Vec::from_iter(named)).await?,
+        };
         Ok(tasks.into_iter().filter(|task| !task.is_stopped()).collect())
     }
 
@@ -159,6 +176,17 @@ impl Previews {
             async move { self.world.ecs.list_tasks(&request).await }
         });
         let arns = try_join_all(lists).await?.concat();
+        self.described_tasks(cluster, record, &arns).await
+    }
+
+    /// These tasks, as far as they are of the environment's services.
+    async fn described_tasks(
+        &self,
+        cluster: &str,
+        record: &Environment,
+        arns: &[String],
+    ) -> Result<Vec<Task>, Error> {
+        let names = environment::service_names(record);
         let groups: BTreeSet<String> = names.iter().map(|name| format!("service:{name}")).collect();
         let parts = arns.chunks(MAX_TASKS_PER_DESCRIBE);
         let parts = try_join_all(parts.map(|part| self.world.ecs.describe_tasks(cluster, part))).await?;

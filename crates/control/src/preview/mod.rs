@@ -99,6 +99,8 @@ struct Memory {
     foreign: BTreeSet<(String, String)>,
     /// What the last sweep has seen of the tasks of those that it woke, and when.
     tasks: BTreeMap<String, (Timestamp, Vec<Task>)>,
+    /// Tasks that events have named, by environment: where to look while its services were made a moment ago.
+    running: BTreeMap<String, BTreeSet<String>>,
     /// Environments at whose tasks a round is looking, while no event has spoken of them.
     looking: BTreeSet<String>,
     /// What their last look has seen, until an event speaks of them, or they are changed.
@@ -149,15 +151,20 @@ impl Previews {
         objects
     }
 
-    /// Whom an event of EventBridge wakes: the environments whose services it names, and nothing else is read from it.
+    /// Whom an event of EventBridge wakes: the environments whose services it names. Of what it says only the name of a
+    /// task is kept, to look at.
     /// Services that this process has not seen are found by the sweep.
     #[must_use]
     pub fn on_event(&self, body: &str) -> Vec<Object> {
-        let names = events::services(body);
+        let named = events::read(body);
         let mut memory = self.memory();
-        let environments: BTreeSet<String> =
-            names.iter().filter_map(|name| memory.services.get(name).cloned()).collect();
-        environments.iter().for_each(|id| memory.forget_look(id));
+        let mut environments: BTreeSet<String> =
+            named.services.iter().filter_map(|name| memory.services.get(name).cloned()).collect();
+        environments.retain(|id| !(named.is_steady && memory.sites.contains_key(id)));
+        for id in &environments {
+            memory.forget_look(id);
+            memory.running.entry(id.clone()).or_default().extend(named.running.clone());
+        }
         environments.into_iter().map(Object::Environment).collect()
     }
 

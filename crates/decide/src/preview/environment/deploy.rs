@@ -16,15 +16,19 @@ pub(super) fn ensure(
     parts: &[Part<'_>],
     goal: Goal,
 ) -> Result<bool, Fault> {
-    if draft.seen.services.seen().is_none() {
-        if draft.seen.services == Look::Not {
-            if goal == Goal::Deploy && wanted::is_just_made(&draft.record, policy, draft.now) {
-                return Ok(true);
-            }
+    let is_first_try = goal == Goal::Deploy && wanted::is_first_try(&draft.record);
+    match draft.seen.services {
+        Look::Seen(_) => {}
+        Look::Gap(_) => return Ok(false),
+        Look::Not if goal == Goal::Deploy && wanted::is_just_made(&draft.record, policy, draft.now) => {
+            return Ok(true);
+        }
+        Look::Not if is_first_try => {}
+        Look::Not => {
             // What is wanted has changed since it was asked what to look at.
             draft.look_at(draft.now);
+            return Ok(false);
         }
-        return Ok(false);
     }
     if matches!(goal, Goal::Deploy | Goal::Serve) {
         service::check(draft, parts)?;

@@ -33,11 +33,13 @@ pub fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> N
     let runs = deploys || (wanted::serves(record) && !sleep::is_due(record, policy, now) && serves);
     let made = parts.iter().all(|part| progress.resources.services.contains_key(part.name));
     let any_made = !progress.resources.services.is_empty() || !progress.intents.is_empty();
+    let is_just_made = wanted::is_just_made(record, policy, now);
     let has_elb = route_elb::is_used(record, policy);
     let waits = progress.deploying.is_some() || record.state == State::Waking;
     Needs {
-        services: !(deploys && wanted::is_just_made(record, policy, now)),
+        services: !(deploys && (is_just_made || wanted::is_first_try(record))),
         tasks: runs && any_made,
+        named_tasks: deploys && is_just_made,
         stopped: runs && waits && any_made && now >= progress.changed_at.plus_ms(wanted::JUST_MADE_MS),
         base: (deploys && !registered) || (runs && !made),
         balancer: runs

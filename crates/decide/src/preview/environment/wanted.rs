@@ -51,6 +51,13 @@ pub(super) fn wants_deploy(record: &Environment, policy: &Policy) -> bool {
     !has_failed(record, policy) && !runs
 }
 
+/// Whether nothing was ever asked of ECS for it. Then nobody looks whether its service is there before it is made: ECS
+/// refuses a name that is taken, and what has it is looked at before the next try.
+pub(super) fn is_first_try(record: &Environment) -> bool {
+    let progress = &record.progress;
+    progress.actions == 0 && progress.intents.is_empty() && progress.resources.services.is_empty()
+}
+
 /// So long after its services were made they are what was asked for: nobody looks at them, and at stopped tasks neither,
 /// so that a deploy that goes well costs no look. Tasks do not crash sooner.
 pub(super) const JUST_MADE_MS: i64 = 5_000;
