@@ -72,6 +72,7 @@ impl Previews {
         for action in actions {
             let action = environment::complete(action, &kept.value);
             let outcome = self.act(&kept.value, &action).await;
+            self.memory().forget_look(&kept.value.names.id);
             let now = self.now();
             let after = environment::took(&kept.value, &action, &outcome, now);
             let change = Change { after: Some(&after), outcome: Some(&outcome), ..Change::default() };
@@ -183,6 +184,8 @@ impl Previews {
         let mut memory = self.memory();
         memory.known.remove(id);
         memory.tasks.remove(id);
+        memory.forget_look(id);
+        memory.running.remove(id);
         memory.services.retain(|_, owner| owner != id);
         Ok(())
     }

@@ -217,6 +217,7 @@ fn names_that_others_have_are_left_to_them() {
     let mut theirs = ready(policy(port(), 1));
     for service in theirs.aws.services.values_mut() {
         service.tags.clear();
+        service.token = "theirs".to_owned();
     }
     for (_, tags) in theirs.aws.target_groups.values_mut() {
         tags.clear();

@@ -181,6 +181,7 @@ impl World {
     pub(crate) fn judge_with_gaps(&self, gaps: u8) {
         let Some(record) = &self.record else { return };
         let all = Needs {
+            named_tasks: false,
             services: true,
             tasks: true,
             stopped: true,

@@ -212,6 +212,9 @@ pub struct Resources {
     pub dns_name: Option<String>,
     /// Families whose revisions are ours to deregister.
     pub families: Vec<String>,
+    /// While it is removed: the last of all active revisions of these families. Once that is deregistered, none is left.
+    #[serde(default)]
+    pub last_revision: Option<String>,
     /// The cluster of its services: that of the policy when it was made.
     #[serde(default)]
     pub cluster: Option<String>,

@@ -7,7 +7,7 @@ use super::failure::Fault;
 use super::seen::{Action, Look};
 use super::tokens::Part;
 use super::wanted::Goal;
-use super::{inputs, needs, route_elb, service, tokens};
+use super::{inputs, needs, route_elb, service, tokens, wanted};
 
 /// Plans what is missing for the goal. Says whether all of it is there already.
 pub(super) fn ensure(
@@ -16,12 +16,19 @@ pub(super) fn ensure(
     parts: &[Part<'_>],
     goal: Goal,
 ) -> Result<bool, Fault> {
-    if draft.seen.services.seen().is_none() {
-        if draft.seen.services == Look::Not {
+    let is_first_try = goal == Goal::Deploy && wanted::is_first_try(&draft.record);
+    match draft.seen.services {
+        Look::Seen(_) => {}
+        Look::Gap(_) => return Ok(false),
+        Look::Not if goal == Goal::Deploy && wanted::is_just_made(&draft.record, policy, draft.now) => {
+            return Ok(true);
+        }
+        Look::Not if is_first_try => {}
+        Look::Not => {
             // What is wanted has changed since it was asked what to look at.
             draft.look_at(draft.now);
+            return Ok(false);
         }
-        return Ok(false);
     }
     if matches!(goal, Goal::Deploy | Goal::Serve) {
         service::check(draft, parts)?;

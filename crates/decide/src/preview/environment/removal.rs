@@ -155,10 +155,24 @@ fn revisions(draft: &mut Draft<'_>) -> bool {
     let Some(revisions) = draft.seen.revisions.seen() else { return false };
     let families = draft.record.progress.resources.families.clone();
     let active: Vec<&String> = families.iter().filter_map(|family| revisions.get(family)).flatten().collect();
+    let mut pushed = true;
     for arn in active.iter().take(REVISIONS_AT_ONCE) {
-        draft.push(Action::Deregister((*arn).clone()));
+        pushed &= draft.push(Action::Deregister((*arn).clone()));
     }
+    let are_all = pushed && active.len() <= REVISIONS_AT_ONCE && is_whole(draft, &active);
+    draft.record.progress.resources.last_revision =
+        active.last().filter(|_| are_all).map(|arn| (*arn).clone());
     !active.is_empty()
+}
+
+/// Whether a list of active revisions has all of ours: those that are recorded, and none that nobody knows whether it was
+/// registered. A list may be older than what was registered last.
+fn is_whole(draft: &Draft<'_>, active: &[&String]) -> bool {
+    let progress = &draft.record.progress;
+    let recorded = [&progress.deployed, &progress.deploying].into_iter().flatten();
+    let mut recorded = recorded.flat_map(|it| &it.task_definitions).filter(|arn| !arn.is_empty());
+    let is_unknown = draft.open_intents().iter().any(|intent| intent.what.starts_with("register"));
+    !is_unknown && recorded.all(|arn| active.contains(&arn))
 }
 
 /// Nothing is left. Should somebody want it back, another record takes this one's place: see `Removal::again`.

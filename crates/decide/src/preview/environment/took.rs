@@ -117,7 +117,13 @@ fn done(record: &mut Environment, action: &Action, arn: Option<&str>, now: Times
         }
         Action::DeleteTargetGroup(gone) => made.target_groups.retain(|_, group| group != gone),
         Action::DeleteService { name } => drop(made.services.remove(name)),
-        Action::UpdateService(..) | Action::Deregister(_) => {}
+        Action::Deregister(gone) => {
+            if made.last_revision.as_ref() == Some(gone) {
+                made.last_revision = None;
+                made.families.clear();
+            }
+        }
+        Action::UpdateService(..) => {}
     }
 }
 

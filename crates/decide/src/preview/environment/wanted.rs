@@ -51,6 +51,32 @@ pub(super) fn wants_deploy(record: &Environment, policy: &Policy) -> bool {
     !has_failed(record, policy) && !runs
 }
 
+/// Whether nothing was ever asked of ECS for it. Then nobody looks whether its service is there before it is made: ECS
+/// refuses a name that is taken, and what has it is looked at before the next try.
+pub(super) fn is_first_try(record: &Environment) -> bool {
+    let progress = &record.progress;
+    progress.actions == 0 && progress.intents.is_empty() && progress.resources.services.is_empty()
+}
+
+/// So long after its services were made they are what was asked for: nobody looks at them, and at stopped tasks neither,
+/// so that a deploy that goes well costs no look. Tasks do not crash sooner.
+pub(super) const JUST_MADE_MS: i64 = 5_000;
+
+/// Whether ECS has answered a moment ago that it made all services of the revision that is being rolled out. Then only its
+/// tasks say how far it is.
+pub(super) fn is_just_made(record: &Environment, policy: &Policy, now: Timestamp) -> bool {
+    let progress = &record.progress;
+    let since = progress.changed_at;
+    let is_answered = progress.intents.is_empty() && progress.trouble.is_none();
+    let is_registered =
+        |deploying: &Deployed| deploying.task_definitions.iter().all(|revision| !revision.is_empty());
+    let is_made = |name| progress.resources.services.get(name).is_some_and(|at| *at >= since);
+    is_answered
+        && now < since.plus_ms(JUST_MADE_MS)
+        && progress.deploying.as_ref().is_some_and(|it| is_wanted(record, policy, it) && is_registered(it))
+        && record.names.services.iter().all(is_made)
+}
+
 /// Whether what was deployed last can run.
 pub(super) fn serves(record: &Environment) -> bool {
     record.progress.deployed.is_some() && !record.progress.broken
