@@ -208,6 +208,22 @@ def test_monitoring(serve, github):
     assert serve.token not in text
 
 
+def test_a_second_process_stands_by_and_takes_over(serve, serves, github):
+    github.push("feature/one", sha(2))
+    serve.wait_for("one", "ready")
+    (serve.state / "endpoint").unlink()
+    second = serves().start()
+    assert second.listen != serve.listen
+    assert ask(second, "/readyz")[2] == "ready, and standing by\n"
+    status, _, text = ask(second, "/metrics", token=second.token)
+    assert (status, "longshore_acts 0\n" in text) == (200, True)
+    serve.kill()
+    github.push("feature/two", sha(3))
+    view = second.wait_for("two", "ready")
+    assert second.get(view["url"]) == (200, sha(3))
+    assert ask(second, "/readyz")[2] == "ready, and acting\n"
+
+
 def test_every_answer_has_its_headers(serve):
     for path in ("/healthz", "/login", "/api/v1/environments", "/nothing", "/api/v1/openapi.json"):
         _, headers, _ = ask(serve, path)
