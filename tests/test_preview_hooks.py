@@ -188,7 +188,8 @@ def test_a_task_that_fails(serves, github):
 
 def test_functions(serves, github, posts):
     arn = "arn:aws:lambda:us-east-1:123456789012:function:deploy"
-    serve = serves(after=hook("deploy", "after_create", f'function = "{arn}"') + hook("drop", "before_destroy", 'function = "drop"'))
+    hooks = hook("deploy", "after_create", f'function = "{arn}"') + hook("drop", "before_destroy", 'function = "drop"')
+    serve = serves(after=hooks)
     serve.secrets["AWS_ENDPOINT_URL_LAMBDA"] = posts.url
     serve.define().start()
     failure = b'{"errorType": "KeyError", "errorMessage": "no database"}'

@@ -75,7 +75,8 @@ def test_the_end_of_its_time_comes_with_a_warning(serves, github, posts):
     serve.gone("short")
     until(lambda: "removed" in told(posts, short["id"]), "people to be told")
     assert told(posts, short["id"])[-4:] == ["ready", "expiring", "removing", "removed"]
-    [warning] = [it.json["text"] for it in posts.came if it.json["event"] == "expiring" and "short" in it.json["environment"]]
+    warnings = [it.json for it in posts.came if it.json["event"] == "expiring"]
+    [warning] = [it["text"] for it in warnings if it["environment"] == short["id"]]
     assert "unless it is used, extended or pinned" in warning
     [last] = [it.json["text"] for it in posts.came if it.json["event"] == "removed"]
     assert "not used for 10 seconds" in last
@@ -87,8 +88,8 @@ def test_the_end_of_its_time_comes_with_a_warning(serves, github, posts):
     assert told(posts, pinned["id"])[-3:] == ["expiring", "removing", "removed"]
     # The branch is still there: it is another commit that brings it back.
     github.tell("push", github.push_event("feature/short", sha(2), sha(2)), delivery="again")
-    ended = lambda: [it for it in serve.api("/api/v1/deliveries")[1] if it["id"] == "again" and it["state"] != "accepted"]  # noqa: E731
-    until(ended, "the push of the same commit to be worked on")
+    ends = lambda: {it["id"]: it["state"] for it in serve.api("/api/v1/deliveries")[1]}  # noqa: E731
+    until(lambda: ends()["again"] != "accepted", "the push of the same commit to be worked on")
     assert list(serve.environments()) == [extended["id"]]
     github.push("feature/short", sha(3))
     serve.wait_for("short", "ready", deployed_sha=sha(3))
