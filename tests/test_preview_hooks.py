@@ -129,6 +129,38 @@ def test_a_failing_before_destroy_hook_is_tried_until_it_does_well(serves, githu
     assert serve.services() == {}
 
 
+def test_what_a_failed_hook_began_is_cleaned_up(serves, github, posts):
+    after = hook("seed", "after_create", https(posts, "/seed")) + hook("drop", "before_destroy", https(posts, "/drop"))
+    serve = with_key(serves(after=after)).define().start()
+    posts.answer = lambda post: 500 if post.path == "/seed" else 200
+    github.push("feature/one", sha(2))
+    serve.wait_for("one", "failed")
+    github.delete("feature/one")
+    serve.gone("one")
+    [last] = posts.to("/drop")
+    assert last.json["revision"]["sha"] == sha(2)
+
+
+def test_a_delete_waits_for_the_hook_that_runs(serves, github, tmp_path):
+    going, go, dropped = (tmp_path / name for name in ("going", "go", "dropped"))
+    script = f"touch {going}; until [ -e {go} ]; do sleep 0.05; done"
+    seed = f"command = {json.dumps(['sh', '-c', script])}"
+    drop = f"command = {json.dumps(['sh', '-c', f'touch {dropped}'])}"
+    hooks = hook("seed", "after_create", seed, timeout="1m") + hook("drop", "before_destroy", drop)
+    serve = serves(after=hooks).define().start()
+    github.push("feature/one", sha(2))
+    until(going.exists, "the hook's task to run")
+    github.delete("feature/one")
+    view = serve.wait_for("one", "removing")
+    assert "hook `seed` runs" in view["waiting"]
+    assert not dropped.exists() and len(serve.services()) == 1
+    go.touch()
+    serve.gone("one")
+    assert dropped.exists()
+    left = serve.engine.client("ecs").list_tasks(cluster=serve.cluster)["taskArns"]
+    assert left == [], "no task of a hook is left to itself"
+
+
 def test_tasks(serves, github, tmp_path):
     note = f"""echo "$LONGSHORE_HOOK" | tee -a {tmp_path}/hooks"""
     hooks = [hook(when, when, f"command = {json.dumps(['sh', '-c', note])}") for when in MOMENTS]
@@ -156,7 +188,8 @@ def test_a_task_that_fails(serves, github):
 
 def test_functions(serves, github, posts):
     arn = "arn:aws:lambda:us-east-1:123456789012:function:deploy"
-    serve = serves(after=hook("deploy", "after_create", f'function = "{arn}"') + hook("drop", "before_destroy", 'function = "drop"'))
+    hooks = hook("deploy", "after_create", f'function = "{arn}"') + hook("drop", "before_destroy", 'function = "drop"')
+    serve = serves(after=hooks)
     serve.secrets["AWS_ENDPOINT_URL_LAMBDA"] = posts.url
     serve.define().start()
     failure = b'{"errorType": "KeyError", "errorMessage": "no database"}'

@@ -30,7 +30,7 @@ def test_the_whole_life_of_an_environment(serves, github):
         view = serve.wait_for(name, "ready", deployed_sha=sha(3))
         assert serve.get(view["url"]) == (200, sha(3))
         until(lambda: all(it["runningCount"] == 1 for it in serve.services().values()), "the old task to be gone")
-    load.check(at_least=10)
+    load.check(at_least=50)
     bodies = [body for _, body in load.answers]
     assert bodies[0] == sha(2) and bodies[-1] == sha(3)
 

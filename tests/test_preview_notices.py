@@ -49,8 +49,8 @@ class Topic:
         sns, self.sqs = (moto.client(environment, service) for service in ("sns", "sqs"))
         self.arn = sns.create_topic(Name="previews")["TopicArn"]
         self.queue = self.sqs.create_queue(QueueName="subscriber")["QueueUrl"]
-        queue_arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=queue_arn)
+        found = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
+        sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"])
         self.given = []
 
     def forwarded(self):
@@ -66,7 +66,8 @@ def test_the_forwarder_of_a_topic_finds_what_it_expects(serves, github, tmp_path
     with moto.serve(tmp_path / "moto") as environment:
         topic = Topic(environment)
         icon = "https://example.com/icon.png"
-        loud = f'[[notify]]\nto = "sns"\ntopic = "{topic.arn}"\nchannel = "#previews"\nusername = "dock"\nicon_url = "{icon}"\n'
+        loud = f'[[notify]]\nto = "sns"\ntopic = "{topic.arn}"\nchannel = "#previews"\n'
+        loud += f'username = "dock"\nicon_url = "{icon}"\n'
         serve = serves(after=loud)
         serve.secrets["AWS_ENDPOINT_URL_SNS"] = environment["AWS_ENDPOINT_URL"]
         serve.define(script=f'[ "$VERSION" = {sha(9)} ] && echo "no <database>" && exit 4; ' + SERVER).start()

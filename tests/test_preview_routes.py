@@ -106,7 +106,7 @@ def test_kill_9_leaves_nothing_behind(serves, github, shared, kind):
 
     def killed():
         """Kills it at several moments of what goes on."""
-        for _ in range(3):
+        for _ in range(2):
             time.sleep(moments.uniform(0, 0.4))
             serve.kill()
             serve.start()

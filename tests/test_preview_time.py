@@ -4,6 +4,7 @@ room; and who is let in on the way."""
 import http.client
 import threading
 import urllib.parse
+from datetime import UTC, datetime
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -59,22 +60,26 @@ def asked(serve, path="/", method="GET", host=None, at=None, body=None, **header
 
 
 def test_the_end_of_its_time_comes_with_a_warning(serves, github, posts):
-    serve = notified(serves, posts, preview='limits = { ttl = "6s", warn = "3s" }\n')
-    for name in ("short", "extended", "pinned"):
+    serve = notified(serves, posts, preview='limits = { ttl = "10s", warn = "2s" }\n')
+    for name in ("extended", "pinned"):
         github.push(f"feature/{name}", sha(2))
-    views = {name: serve.wait_for(name, "ready") for name in ("short", "extended", "pinned")}
-    serve.preview("extend", "feature/extended", "1h")
-    serve.preview("pin", "feature/pinned")
-    extended, pinned = (serve.environments()[views[name]["id"]] for name in ("extended", "pinned"))
-    assert extended["expires_at"] > views["extended"]["expires_at"]
+    until(lambda: len(serve.environments()) == 2, "both to be begun")
+    for command in ({"verb": "extend", "seconds": 3600}, {"verb": "pin", "pinned": True}):
+        environment = f"feature/{'pinned' if 'pinned' in command else 'extended'}"
+        status, answer = serve.api("/api/v1/environments", command | {"environment": environment})
+        assert status == 200, answer
+    github.push("feature/short", sha(2))
+    short, extended, pinned = (serve.wait_for(name, "ready") for name in ("short", "extended", "pinned"))
+    assert extended["expires_at"] > short["expires_at"]
     assert (pinned["pinned"], pinned["expires_at"]) == (True, None)
     serve.gone("short")
-    until(lambda: "removed" in told(posts, views["short"]["id"]), "people to be told")
-    assert told(posts, views["short"]["id"])[-4:] == ["ready", "expiring", "removing", "removed"]
-    [warning] = [it.json["text"] for it in posts.came if it.json["event"] == "expiring" and "short" in it.json["environment"]]
-    assert "seconds unless it is used, extended or pinned" in warning
+    until(lambda: "removed" in told(posts, short["id"]), "people to be told")
+    assert told(posts, short["id"])[-4:] == ["ready", "expiring", "removing", "removed"]
+    warnings = [it.json for it in posts.came if it.json["event"] == "expiring"]
+    [warning] = [it["text"] for it in warnings if it["environment"] == short["id"]]
+    assert "unless it is used, extended or pinned" in warning
     [last] = [it.json["text"] for it in posts.came if it.json["event"] == "removed"]
-    assert "not used for 6 seconds" in last
+    assert "not used for 10 seconds" in last
     states = {view["id"]: view["state"] for view in serve.environments().values()}
     assert states == {extended["id"]: "ready", pinned["id"]: "ready"}
 
@@ -83,27 +88,25 @@ def test_the_end_of_its_time_comes_with_a_warning(serves, github, posts):
     assert told(posts, pinned["id"])[-3:] == ["expiring", "removing", "removed"]
     # The branch is still there: it is another commit that brings it back.
     github.tell("push", github.push_event("feature/short", sha(2), sha(2)), delivery="again")
-    ended = lambda: [it for it in serve.api("/api/v1/deliveries")[1] if it["id"] == "again" and it["state"] != "accepted"]  # noqa: E731
-    until(ended, "the push of the same commit to be worked on")
+    ends = lambda: {it["id"]: it["state"] for it in serve.api("/api/v1/deliveries")[1]}  # noqa: E731
+    until(lambda: ends()["again"] != "accepted", "the push of the same commit to be worked on")
     assert list(serve.environments()) == [extended["id"]]
     github.push("feature/short", sha(3))
     serve.wait_for("short", "ready", deployed_sha=sha(3))
 
 
 def test_requests_keep_it_from_ending(serves, github, posts):
-    serve = notified(serves, posts, preview='limits = { ttl = "8s", warn = "3s" }\n')
+    serve = notified(serves, posts, preview='limits = { ttl = "12s", warn = "1s" }\n')
     github.push("feature/one", sha(2))
     view = serve.wait_for("one", "ready")
+    end = datetime.fromisoformat(view["expires_at"])
 
-    def used():
+    def is_past():
         assert serve.get(view["url"]) == (200, sha(2))
-        return serve.environments()[view["id"]]["expires_at"] > after_that
+        return datetime.now(UTC) > end
 
-    # Longer than the second after its first end.
-    after_that = view["expires_at"]
-    until(used, "its end to be later")
-    after_that = serve.environments()[view["id"]]["expires_at"]
-    until(used, "its end to be later still")
+    until(is_past, "its first end to have passed", pause_seconds=0.2)
+    assert datetime.fromisoformat(serve.environments()[view["id"]]["expires_at"]) > end
     assert "removing" not in told(posts, view["id"])
 
 

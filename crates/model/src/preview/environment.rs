@@ -130,6 +130,10 @@ pub struct Progress {
     pub failure: Option<Failure>,
     /// What it has in AWS, as far as it cannot be told from its names.
     pub resources: Resources,
+    /// The deploy after which hooks began last: what they have made is there, also when the deploy failed. Those before the
+    /// removal then run, too.
+    #[serde(default)]
+    pub hooked: Option<Deployed>,
     /// Hooks that have begun in this life, by their key (`MOMENT/SHA/NAME`).
     pub hooks: BTreeMap<String, HookRun>,
     /// What was begun and whose outcome is not known: a call that may or may not have reached AWS.

@@ -1,8 +1,11 @@
 //! What hooks are told, and how they are known again.
 
-use longshore_model::preview::{Deployed, HookAction};
+use std::sync::Arc;
+
+use longshore_model::preview::HookAction;
 
 use super::super::samples;
+use super::super::seen::Seen;
 use super::*;
 
 fn hook(name: &str) -> Hook {
@@ -88,4 +91,34 @@ fn a_hook_in_flight_holds_what_comes_next_but_not_for_ever() {
     assert_eq!(in_flight(&record, &policy, Timestamp(60_999)).as_deref(), Some("drop"));
     assert_eq!(in_flight(&record, &policy, Timestamp(61_000)), None);
     assert_eq!(in_flight(&record, &samples::policy(), Timestamp(2_000)), None, "no such hook any more");
+}
+
+#[test]
+fn a_removal_waits_for_the_hooks_of_the_deploy_and_cleans_up_after_them() {
+    let (mut record, policy) = sample();
+    let seen = Seen { policy: Some(Arc::new(policy)), ..Seen::default() };
+    let mut draft = Draft::new(&record, &seen, Timestamp(1_000));
+    let policy = seen.policy.as_deref().unwrap();
+    assert!(!after(&mut draft, policy).unwrap());
+    record = draft.finish().record;
+    let begun = record.progress.deploying.take();
+    assert_eq!(record.progress.hooked, begun, "what it makes is there from here on");
+
+    let plan = |record: &Environment, now| {
+        let mut draft = Draft::new(record, &seen, Timestamp(now));
+        let is_free = before_destroy(&mut draft);
+        (is_free, draft.finish())
+    };
+    let sha = "a".repeat(40);
+    let (is_free, waits) = plan(&record, 2_000);
+    assert_eq!((is_free, waits.hooks), (false, vec![format!("after_create/{sha}/load/data")]));
+    let (is_free, late) = plan(&record, 61_000);
+    let drop_key = format!("before_destroy/{sha}/drop");
+    assert_eq!((is_free, &late.hooks), (false, &vec![drop_key.clone()]), "it may take so long and no longer");
+    let due = hook_due(&late.record, policy, &drop_key).unwrap();
+    assert_eq!((due.task_definition.as_str(), &due.context["revision"]["sha"]), ("arn:td:3", &json!(sha)));
+    let done = hook_ended(&late.record, &drop_key, &Ok(()), Timestamp(62_000));
+    assert!(plan(&done, 63_000).0);
+    let (untouched, _) = sample();
+    assert!(plan(&untouched, 1_000).0, "no hook has made anything");
 }

@@ -36,7 +36,7 @@ fn waits_for_hooks(record: &Environment, policy: Option<&Policy>) -> bool {
         record.progress.hooks.iter().filter(|(key, run)| {
             !hooks::is_after(key) && run.state == longshore_model::preview::HookState::Done
         });
-    record.progress.deployed.is_some() && done.count() < hooks
+    hooks::left_behind(record).is_some() && done.count() < hooks
 }
 
 fn has_balancer(record: &Environment, policy: Option<&Policy>) -> bool {
