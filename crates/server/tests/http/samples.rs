@@ -183,16 +183,15 @@ impl Glance for Cluster {
     }
 
     async fn api_calls(&self) -> Vec<ApiCalls> {
-        let row = |operation: &str, last_minute, limit_per_minute, throttled| ApiCalls {
+        let row = |operation: &str, last_minute, limit_per_minute| ApiCalls {
             operation: format!("{operation}{}", self.text),
             last_minute,
             limit_per_minute,
-            throttled,
         };
         vec![
-            row("ecs:DescribeServices", 14, Some(1200), 0),
-            row("ecs:RunTask", 2, None, 0),
-            row("elasticloadbalancing:CreateRule", 310, Some(600), 3),
+            row("ecs:DescribeServices", 14, Some(1200)),
+            row("ecs:RunTask", 2, None),
+            row("elasticloadbalancing:CreateRule", 310, Some(600)),
         ]
     }
 
