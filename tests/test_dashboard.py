@@ -241,8 +241,9 @@ def test_hostile_names_are_text(serve, github, browser):
     page.reads("pinned", "#facts")
     assert page.console() == []
     # What the console would have said.
-    page.script("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=document.title=1>')")
+    page.script("const it = document.createElement('script'); it.text = 'document.title = 1'; document.body.append(it)")
     until(lambda: any("Content Security Policy" in text for text in page.console()), "a word about what is not allowed")
+    assert page.driver.title.endswith(" · Longshore")
     page.said.clear()
 
 
