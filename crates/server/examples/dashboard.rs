@@ -45,7 +45,7 @@ async fn main() {
         samples::fill(&book, Wall.now()).await;
         deliver(&desk).await;
     }
-    let token = people::tokens::make(&book, "dana", Role::Operator, "example", Wall.now()).await.unwrap();
+    let token = people::tokens::make(&book, "octocat", Role::Operator, "example", Wall.now()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let public_url = format!("http://{}", listener.local_addr().unwrap());
     println!("{public_url}\n{token}");

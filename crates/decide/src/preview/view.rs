@@ -31,7 +31,10 @@ pub fn view(
         (true, Some(_)) => State::Updating,
         (true, None) => State::Creating,
     };
-    let usd_per_day = if is_asleep { Some(0.0) } else { policy.and_then(cost::usd_per_day) };
+    let usd_per_day = policy.and_then(cost::usd_per_day).map(|usd| if is_asleep { 0.0 } else { usd });
+    // What has failed is said once.
+    let is_news = |reason: &&String| failure.is_none_or(|failure| !reason.ends_with(&failure.why));
+    let waiting = record.waiting.iter().filter(|_| !is_tried).filter(is_news).cloned().collect();
     EnvironmentView {
         id: record.names.id.clone(),
         repository: record.repository.clone(),
@@ -41,7 +44,7 @@ pub fn view(
         url: url.filter(|_| progress.deployed.is_some()),
         sha: wish.revision.sha.clone(),
         deployed_sha: progress.deployed.as_ref().map(|deployed| deployed.revision.sha.clone()),
-        waiting: if is_tried { Vec::new() } else { record.waiting.clone() },
+        waiting,
         failure: failure.map(|failure| failure.why.clone()),
         log_tail: failure.map(|failure| failure.log_tail.clone()).unwrap_or_default(),
         pinned: wish.pinned,
@@ -117,7 +120,7 @@ mod tests {
     fn what_has_failed_is_over_with_the_next_wish() {
         let mut record = environment("feature/x");
         record.state = State::Failed;
-        record.waiting = vec!["it crashed".to_owned()];
+        record.waiting = vec!["commit aaa1 does not run: it crashed".to_owned(), "it sleeps".to_owned()];
         record.progress.failure = Some(Failure {
             revision: record.wish.revision.clone(),
             attempt: record.wish.attempt,
@@ -126,7 +129,11 @@ mod tests {
             at: NOW,
         });
         let shown = |record: &Environment| view(record, None, None, &Schedule::default());
-        assert_eq!((shown(&record).state.as_str(), shown(&record).waiting.len()), ("failed", 1));
+        assert_eq!(
+            (shown(&record).state.as_str(), shown(&record).failure.as_deref()),
+            ("failed", Some("it crashed"))
+        );
+        assert_eq!(shown(&record).waiting, ["it sleeps"], "the failure says the other one");
         record.wish.attempt += 1;
         let tried = shown(&record);
         assert_eq!((tried.state.as_str(), tried.failure, tried.waiting.len()), ("creating", None, 0));
@@ -136,8 +143,11 @@ mod tests {
     fn a_sleeping_environment_costs_nothing() {
         let mut record = environment("feature/x");
         record.state = State::Asleep;
-        let shown = view(&record, Some(&policy()), None, &Schedule::default());
-        assert_eq!(shown.usd_per_day, Some(0.0));
+        let mut policy = policy();
+        let shown = |policy: &Policy| view(&record, Some(policy), None, &Schedule::default()).usd_per_day;
+        assert_eq!(shown(&policy), None, "what nobody knows awake, nobody knows asleep");
+        policy.limits.hourly_usd = Some(1);
+        assert_eq!(shown(&policy), Some(0.0));
     }
 
     #[test]

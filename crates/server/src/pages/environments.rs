@@ -117,8 +117,8 @@ fn filters(filter: &Filter, found: &[&EnvironmentView]) -> Markup {
 fn row(frame: &Frame, it: &EnvironmentView) -> Markup {
     let page = format!("/environments/{}", encode(&it.id));
     html! {
-        li.row #(format!("row-{}", it.id)) data-name=(it.branch) data-state=(it.state)
-            class=(format!("is-{}", words::group(&it.state))) {
+        li class=(format!("row is-{}", words::group(&it.state))) #(format!("row-{}", it.id))
+            data-name=(it.branch) data-state=(it.state) {
             div.cell-state { (words::state(&it.state)) }
             div.cell-what {
                 h2 { a href=(page) { (words::breakable(&it.branch)) } }

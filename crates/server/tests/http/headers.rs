@@ -69,7 +69,7 @@ async fn people_get_pages_and_machines_get_json_of_the_same_problem() {
     let browser = server.browser(Role::Viewer).await;
     let page = browser.get("/environments/none").await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (404, "text/html; charset=utf-8"));
-    assert!(page.body.contains("There is no environment `none`."), "{}", page.body);
+    assert!(page.body.contains("There is no environment <code>none</code>."), "{}", page.body);
     let refused = browser.get("/audit").await;
     assert_eq!(refused.status, 403);
     assert!(

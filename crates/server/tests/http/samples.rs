@@ -125,6 +125,7 @@ pub(crate) async fn fill(book: &Book, now: Timestamp) {
     all[0].wish.revision.pull_request = Some(128);
     all[1].wish.revision.sha = "77aa00ff11".repeat(4);
     all[1].waiting = vec!["1 of 2 tasks of the new revision answers its health check".to_owned()];
+    all[2].wish.revision.sha = "3b1f09c2".repeat(5);
     all[2].progress.failure = Some(Failure {
         revision: all[2].wish.revision.clone(),
         attempt: 0,

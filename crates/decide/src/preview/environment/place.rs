@@ -12,13 +12,18 @@ pub fn cluster<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Optio
 }
 
 /// How requests get there: the route that it was made with, or will be. Our own proxy keeps nothing of an environment in
-/// AWS, so that its domain and port are always those of now.
+/// AWS, so that its port and its door are always those of now.
 #[must_use]
 pub fn route<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Option<&'a Route> {
-    let now = policy.map(|policy| &policy.route);
-    match (record.progress.resources.route.as_ref(), now) {
-        (Some(Route::Proxy { .. }), Some(Route::Proxy { .. })) | (None, _) => now,
-        (made, _) => made,
+    let made = record.progress.resources.route.as_ref();
+    match (made, policy.map(|policy| &policy.route)) {
+        // Our own proxy may have another port, and let others in, since this was made.
+        (Some(Route::Proxy { domain: made, .. }), Some(now @ Route::Proxy { domain, .. }))
+            if made == domain =>
+        {
+            Some(now)
+        }
+        (made, now) => made.or(now),
     }
 }
 
@@ -81,6 +86,12 @@ mod tests {
         let mut policy = samples::policy();
         let address = |record: &Environment, policy: &Policy| url(record, Some(policy)).unwrap_or_default();
         assert_eq!(address(&record, &policy), "http://x.shop.preview.test:8080/");
+        record.progress.resources.route = Some(policy.route.clone());
+        if let Route::Proxy { port, .. } = &mut policy.route {
+            *port = Some(9090);
+        }
+        assert_eq!(address(&record, &policy), "http://x.shop.preview.test:9090/", "the proxy has moved");
+        record.progress.resources.route = None;
         policy.route = samples::port_route();
         assert_eq!(address(&record, &policy), "", "there is no listener yet");
         record.progress.resources.port = Some(8004);

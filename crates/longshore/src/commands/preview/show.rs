@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use longshore_decide::preview::told::told;
 use longshore_model::preview::view::{EntryView, EnvironmentDetail, EnvironmentView};
 
 use super::list::{reasons, short};
@@ -126,8 +127,7 @@ fn describe(detail: &EnvironmentDetail) -> String {
             text += &format!("  task {} {} {}{health}{reason}\n", task.id, task.task_definition, task.status);
         }
     }
-    let open = |entry: &&EntryView| entry.kind != "intent" || !has_ended(entry, &detail.timeline);
-    let shown: Vec<&EntryView> = detail.timeline.iter().filter(open).take(LINES).collect();
+    let shown: Vec<&EntryView> = told(&detail.timeline).take(LINES).collect();
     for entry in shown.into_iter().rev() {
         let mark = match entry.kind.as_str() {
             "intent" => "... ",
@@ -137,13 +137,6 @@ fn describe(detail: &EnvironmentDetail) -> String {
         text += &format!("{}  {mark}{}\n", entry.at, entry.text);
     }
     text
-}
-
-/// Whether the timeline says what became of an intent.
-fn has_ended(intent: &EntryView, timeline: &[EntryView]) -> bool {
-    timeline.iter().any(|other| {
-        other.kind != "intent" && other.round == intent.round && other.text.starts_with(&intent.text)
-    })
 }
 
 #[cfg(test)]
