@@ -1,8 +1,7 @@
-"""The dashboard of `longshore serve` in Chromium: kept fresh, with the keyboard, without JavaScript, among hostile names."""
+"""The dashboard of `longshore serve` in Chromium, as people use it."""
 
 import json
 import os
-import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,7 +21,11 @@ AXE = Path(os.environ.get("LONGSHORE_NODE_MODULES", ""), "axe-core", "axe.min.js
 HOSTILE = ("feature/<img/src=x/onerror=document.title=1>", "feature/\"'><svg/onload=document.title=1>")
 
 # Says what it is asked, and does what its commit says.
-MOODY = f'case "$VERSION" in *bad) echo "no database at db:5432"; exit 1;; *cafe) sleep 600;; esac; echo "serving $VERSION"; {SERVER}'
+MOODY = f"""
+case "$VERSION" in *bad) echo "no database at db:5432"; exit 1;; *cafe) sleep 600;; esac
+echo "serving $VERSION"
+{SERVER}
+"""
 BAD, SLOW = "b" * 37 + "bad", "c" * 36 + "cafe"
 
 
@@ -258,7 +261,8 @@ def screens(serve, github):
     serve.wait_for("slow", "creating")
     serve.preview("sleep", "feature/login")
     serve.wait_for("login", "asleep")
-    return ["/", "/?q=nothing", "/runs", "/deliveries", "/audit", page_of(serve, "login"), page_of(serve, "broken"), "/no"]
+    alone = [page_of(serve, name) for name in ("login", "broken")]
+    return ["/", "/?q=nothing", "/runs", "/deliveries", "/audit", *alone, "/no"]
 
 
 def test_pages_fit_a_phone_are_dark_at_night_and_pass_axe(serve, github, browser):

@@ -224,10 +224,13 @@ def test_each_branch_that_is_pushed_gets_an_environment(up, with_git, tmp_path):
     assert visit(made["url"])[0] == 404
 
     assert end(first) == 0
-    second = up("--state", state, "--listen", "127.0.0.1:0", environment=with_git)
-    again = shows(exports(with_git, state), "green", commit)
-    assert (again["id"], again["created_at"]) == (green["id"], green["created_at"])
-    assert end(second) == 0
+    # Somebody else has taken the port meanwhile: the same environment is at another one.
+    with socket.create_server(("127.0.0.1", urlsplit(green["url"]).port)):
+        second = up("--state", state, "--listen", "127.0.0.1:0", environment=with_git)
+        again = shows(exports(with_git, state), "green", commit)
+        assert (again["id"], again["created_at"]) == (green["id"], green["created_at"])
+        assert again["url"] != green["url"]
+        assert end(second) == 0
 
 
 def test_up_without_git_says_so_and_goes_on(up, home):

@@ -67,7 +67,8 @@ class Browser:
 
     def attributes(self, selector, name):
         """An attribute of each element of a selector."""
-        return self.script("return [...document.querySelectorAll(arguments[0])].map(it => it.getAttribute(arguments[1]))", selector, name)
+        script = "return [...document.querySelectorAll(arguments[0])].map(it => it.getAttribute(arguments[1]))"
+        return self.script(script, selector, name)
 
     def text(self, selector="body"):
         """What people read in the elements of a selector."""
