@@ -11,6 +11,7 @@ import placement
 import polling
 import previews
 import proxy
+import settled
 import webhooks
 
 MEASURES = {
@@ -31,6 +32,7 @@ MEASURES = {
     "proxy-changes": proxy.proxy_changes,
     "previews": previews.previews,
     "webhooks": webhooks.webhooks,
+    "settled": settled.settled,
 }
 
 

@@ -36,6 +36,8 @@ HEALTH = {
     "UnhealthyThresholdCount": 2,
     "Matcher": {"HttpCode": "200"},
 }
+# What is said when a service is steady comes after 5 seconds: it may lead to calls.
+REST_SECONDS = 8
 # At rest a long poll of 20 s, however many environments there are; it ends when an event comes.
 OF_THE_QUEUE = {"ReceiveMessage", "DeleteMessage", "DeleteMessageBatch"}
 PAUSE_SECONDS = 0.01
@@ -183,6 +185,7 @@ def one_at_a_time(product, peer, ours, theirs):
         name = f"b{number}"
         with ours.counted():
             ours.up.append(timed(lambda: (product.push(name), product.wait_until_up(name))))
+            time.sleep(REST_SECONDS)
             ours.down.append(timed(lambda: (product.delete(name), product.wait_until_gone(name))))
         with theirs.counted():
             theirs.up.append(timed(peer.up, name))

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import tempfile
+import time
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ from support.wait import until
 SCRIPT = Path(__file__).parent / "deliver.lua"
 CONNECTIONS = (8, 32, 64)
 SECONDS = 5
+DEADLINE_SECONDS = 120
 # Those of GitHub's own documentation have about as many bytes.
 BODY_BYTES = 8000
 UNITS = {"us": 0.001, "ms": 1, "s": 1000}
@@ -72,12 +74,20 @@ def webhooks():
                 if branch.startswith("feature/"):
                     serve.wait_for(branch.removeprefix("feature/"), "ready")
                 rate, p99 = deliver(serve, *webhook(github, branch), connections)
-                known = until(lambda: serve.api("/api/v1/deliveries")[1], "the deliveries")
-                assert known, "nothing was kept"
+                began = time.monotonic()
+                until(lambda: are_over(serve), "all deliveries to be worked on", DEADLINE_SECONDS)
+                later = time.monotonic() - began
             yield (
                 f"webhooks: pushes to a branch {what}, {connections} connections",
-                f"{rate:,.0f} /s, p99 {p99:.1f} ms",
+                f"{rate:,.0f} /s, p99 {p99:.1f} ms; all worked on {later:.1f} s later",
                 "-",
                 "-",
                 "2,000 /s, p99 under 50 ms",
             )
+
+
+def are_over(serve):
+    """Whether what came last is in its last state. It is worked on in the order in which it came."""
+    status, deliveries = serve.api("/api/v1/deliveries")
+    assert status == 200 and len(deliveries) > 1, deliveries
+    return all(delivery["state"] == "done" for delivery in deliveries)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use longshore_decide::preview::cadence;
 use longshore_decide::preview::repository::{self, Plan, Seen};
 use longshore_model::preview::{Delivery, DeliveryState, Ended, Environment, Policy, github};
@@ -17,6 +18,9 @@ use crate::book::{DELIVERIES, ENDED, Kept, PENDING, REPOSITORIES, put, remove};
 
 /// A write that somebody else was faster with is decided anew so often before GitHub is asked again.
 const TRIES: usize = 5;
+
+/// So many deliveries are ended at the same time: a store that has to wait for its disk does so once for all of them.
+const ENDED_AT_ONCE: usize = 64;
 
 /// What is kept of a repository.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -133,13 +137,15 @@ impl Previews {
     /// Ends deliveries with what the look has found of that which they speak of.
     async fn end(&self, pending: Vec<(String, String)>, plan: &Plan, now: Timestamp) -> Result<(), Error> {
         tracing::debug!(deliveries = pending.len(), at = now.0, "deliveries end");
-        for (key, id) in pending {
-            let mut writes = vec![remove(PENDING, key, Expect::Anything)];
-            writes.extend(self.ended_delivery(&id, plan).await?);
-            // Somebody else has ended it, then.
-            self.book.write(writes).await?;
-        }
-        Ok(())
+        let ends: Vec<_> = pending.into_iter().map(|(key, id)| self.end_one(key, id, plan)).collect();
+        stream::iter(ends).buffer_unordered(ENDED_AT_ONCE).try_collect().await
+    }
+
+    async fn end_one(&self, key: String, id: String, plan: &Plan) -> Result<(), Error> {
+        let mut writes = vec![remove(PENDING, key, Expect::Anything)];
+        writes.extend(self.ended_delivery(&id, plan).await?);
+        // Where it is not written, somebody else has ended it.
+        self.book.write(writes).await.map(drop)
     }
 
     async fn ended_delivery(&self, id: &str, plan: &Plan) -> Result<Option<Write>, Error> {

@@ -1,8 +1,9 @@
 //! The whole life of an environment, and what is left of it after a crash anywhere.
 
+use longshore_control::preview::Object;
 use longshore_model::preview::Moment;
 
-use crate::stage::{Stage, policy};
+use crate::stage::{REPOSITORY, Stage, policy};
 
 const ONE: &str = "1111111111111111111111111111111111111111";
 const TWO: &str = "2222222222222222222222222222222222222222";
@@ -67,4 +68,62 @@ fn a_crash_at_any_await_changes_nothing_but_time() {
         }
         crash_at += 3;
     }
+}
+
+#[test]
+fn a_life_without_trouble_is_ten_calls() {
+    let mut stage = Stage::new(policy());
+    let repository = Object::Repository(REPOSITORY.into());
+    let environment = Object::Environment("feature-x.shop".into());
+    let calls = |stage: &Stage| stage.amazon.calls.lock().unwrap().clone();
+    stage.hub.push("feature-x", ONE);
+    for object in [&repository, &environment, &environment] {
+        stage.round(object);
+    }
+    stage.amazon.settle();
+    let task = stage.amazon.tasks.lock().unwrap()[0].clone();
+    let (arn, group) = (&task.arn, task.group.as_ref().unwrap());
+    let event = |status: &str| {
+        format!(r#"{{"detail": {{"group": "{group}", "taskArn": "{arn}", "lastStatus": "{status}"}}}}"#)
+    };
+    assert_eq!(stage.previews.on_event(&event("PENDING")), []);
+    assert_eq!(stage.previews.on_event(&event("RUNNING")), [environment.clone()]);
+    // It is given to the proxy, and then is healthy there: the second round looks at nothing anew.
+    stage.round(&environment);
+    stage.round(&environment);
+    assert_eq!(stage.states(), [("feature-x.shop".to_owned(), "ready".to_owned())]);
+    assert_eq!(calls(&stage).len(), 5, "{:?}", calls(&stage));
+    let service = group.strip_prefix("service:").unwrap();
+    let steady = format!(
+        r#"{{"detail": {{"eventName": "SERVICE_STEADY_STATE"}}, "resources": ["arn:aws:ecs:r:1:service/c/{service}"]}}"#
+    );
+    assert_eq!(stage.previews.on_event(&steady), [], "the proxy has said it before");
+
+    stage.hub.delete("feature-x");
+    for object in [&repository, &environment, &environment] {
+        stage.round(object);
+    }
+    stage.assert_nothing_left();
+    assert_eq!(calls(&stage).len(), 10, "{:?}", calls(&stage));
+}
+
+#[test]
+fn what_was_seen_a_moment_ago_is_used_until_an_event_speaks_of_it() {
+    let mut stage = Stage::new(policy());
+    stage.hub.push("feature-x", ONE);
+    stage.settle(&mut None);
+    let environment = Object::Environment("feature-x.shop".into());
+    stage.clock.pass(60);
+    let looks = |stage: &mut Stage| {
+        let before = stage.amazon.count("DescribeTasks");
+        stage.round(&environment);
+        stage.amazon.count("DescribeTasks") - before
+    };
+    assert_eq!((looks(&mut stage), looks(&mut stage)), (1, 0));
+    let group = stage.amazon.tasks.lock().unwrap()[0].group.clone().unwrap();
+    let stopped = format!(r#"{{"detail": {{"group": "{group}", "lastStatus": "STOPPED"}}}}"#);
+    assert_eq!(stage.previews.on_event(&stopped), [environment.clone()]);
+    assert_eq!((looks(&mut stage), looks(&mut stage)), (1, 0));
+    stage.clock.pass(4);
+    assert_eq!(looks(&mut stage), 1);
 }

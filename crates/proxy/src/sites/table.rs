@@ -22,7 +22,7 @@ pub(super) const LISTENER: &str = "sites";
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// From one check of a target that has never been healthy to the next, when the policy would have it later: somebody
 /// waits for it.
-const FIRST_INTERVAL: Duration = Duration::from_millis(500);
+const FIRST_INTERVAL: Duration = Duration::from_millis(200);
 
 /// All sites. The rules of each are for its own host, so that their order matters only within it.
 pub(super) fn table<'a>(

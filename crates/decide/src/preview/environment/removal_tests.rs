@@ -1,11 +1,11 @@
 //! What is removed, in which order, and when it is called gone.
 
-use longshore_model::preview::Intent;
+use longshore_model::preview::{Deployed, Intent};
 use longshore_model::seen::Service;
 use serde_json::json;
 
-use super::super::seen::{BalancerSeen, Look, Plan, Seen};
-use super::super::{samples, tokens};
+use super::super::seen::{BalancerSeen, Look, Outcome, Plan, Seen};
+use super::super::{samples, tokens, took};
 
 use super::*;
 
@@ -136,4 +136,32 @@ fn a_rule_is_of_its_listener() {
     let listener = "arn:aws:elasticloadbalancing:r:1:listener/app/lb/1/2";
     assert!(belongs("arn:aws:elasticloadbalancing:r:1:listener-rule/app/lb/1/2/3", listener));
     assert!(!belongs("arn:aws:elasticloadbalancing:r:1:listener-rule/app/lb/1/22/3", listener));
+}
+
+#[test]
+fn revisions_that_are_all_deregistered_are_not_listed_once_more() {
+    let listed: Vec<String> = vec!["td:1".into(), "td:2".into()];
+    let seen = Seen { revisions: Look::Seen([("shop-x".to_owned(), listed)].into()), ..nothing() };
+    let deployed = |arn: &str| {
+        let mut record = leaving();
+        record.progress.deployed =
+            Some(Deployed { task_definitions: vec![arn.to_owned()], ..Deployed::default() });
+        record
+    };
+    let done = |record: &Environment, arn: &str| {
+        took::took(record, &Action::Deregister(arn.to_owned()), &Outcome::Done(None), NOW)
+    };
+    let planned = plan(&deployed("td:2"), &seen);
+    assert_eq!(planned.actions, ["td:1", "td:2"].map(|arn| Action::Deregister(arn.into())));
+    let one = done(&planned.record, "td:1");
+    assert!(needs(&one, None, NOW).revisions, "there is one left");
+    assert!(!needs(&done(&one, "td:2"), None, NOW).revisions);
+
+    let mut unknown = deployed("td:2");
+    let what = "register task definition shop-x".to_owned();
+    unknown.progress.intents = vec![Intent { ordinal: 3, what, at: NOW }];
+    for (record, why) in [(deployed("td:3"), "the list is older"), (unknown, "one may still come")] {
+        let both = done(&done(&plan(&record, &seen).record, "td:1"), "td:2");
+        assert!(needs(&both, None, NOW).revisions, "{why}");
+    }
 }

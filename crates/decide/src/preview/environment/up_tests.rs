@@ -111,3 +111,32 @@ fn a_hook_of_what_was_before_is_let_end() {
     let goes_on = plan_for(&held.record, &seen, NOW.plus_seconds(60));
     assert_eq!(goes_on.actions.len(), 2);
 }
+
+#[test]
+fn nobody_looks_at_services_before_they_are_made_and_just_after_it() {
+    let policy = samples::policy();
+    let first = plan_for(&samples::record(), &seen(&[]), NOW).record;
+    let looks = needs(&first, Some(&policy), NOW);
+    assert!(!looks.services && !looks.tasks && looks.base && looks.revisions);
+    let gap = plan_for(&first, &Seen { services: Look::Gap("throttled".into()), ..seen(&[]) }, NOW);
+    assert_eq!(gap.actions, []);
+
+    let plan = plan_for(&first, &Seen { services: Look::Not, ..seen(&[]) }, NOW);
+    let [register @ Action::Register(..), create @ Action::CreateService(..)] = &plan.actions[..] else {
+        panic!("{:?}", plan.actions)
+    };
+    let made = |arn: &str| super::super::Outcome::Done(Some(arn.into()));
+    let registered = took(&plan.record, register, &made("td:1"), NOW);
+    let record = took(&registered, create, &made("arn:service"), NOW.plus_ms(9));
+    let looks = needs(&record, Some(&policy), NOW.plus_ms(10));
+    assert!(!looks.services && looks.tasks && looks.named_tasks);
+    let soon = plan_for(&record, &Seen { services: Look::Not, ..seen(&[]) }, NOW.plus_ms(10)).record;
+    assert_eq!((soon.state, soon.progress.failure), (State::Creating, None));
+    let looks = needs(&record, Some(&policy), NOW.plus_ms(5_000));
+    assert!(looks.services && looks.tasks && !looks.named_tasks);
+
+    let taken = "Creation of service was not idempotent.".to_owned();
+    let refused = super::super::Outcome::Failed(longshore_model::Kind::Invalid, taken);
+    let refused = took(&registered, create, &refused, NOW);
+    assert!(needs(&refused, Some(&policy), NOW.plus_ms(1_000)).services, "who has the name?");
+}
