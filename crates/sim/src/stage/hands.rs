@@ -1,11 +1,13 @@
 //! The hands of one process in the world: what it calls, and where it may be cut off.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use longshore_model::{Error, Kind};
+use longshore_world::Site;
 use serde_json::Value;
 
 use super::{Inner, Stage};
@@ -53,11 +55,17 @@ impl Wire {
     }
 }
 
-/// The hands of one process.
+/// An answer that is older than this is never shown again: AWS is eventually consistent, not for ever out of date.
+const STALE_MS: i64 = 5_000;
+
+/// The hands of one process, and its proxy.
 #[derive(Debug, Clone)]
 pub struct Hands {
     pub(crate) stage: Arc<Stage>,
     pub(crate) wire: Arc<Wire>,
+    sites: Arc<Mutex<BTreeMap<String, Site>>>,
+    /// How far its clock is ahead, in milliseconds.
+    ahead: Arc<AtomicI64>,
 }
 
 /// What becomes of a call.
@@ -73,7 +81,28 @@ impl Hands {
     /// Of a process that was just started.
     #[must_use]
     pub fn new(stage: Arc<Stage>) -> Self {
-        Self { stage, wire: Arc::default() }
+        Self { stage, wire: Arc::default(), sites: Arc::default(), ahead: Arc::default() }
+    }
+
+    /// The sites of its proxy, by environment. They end with the process.
+    #[must_use]
+    pub fn sites(&self) -> BTreeMap<String, Site> {
+        self.own_sites().clone()
+    }
+
+    /// How far the clock of this process is ahead of all others, in milliseconds.
+    #[must_use]
+    pub fn ahead_ms(&self) -> i64 {
+        self.ahead.load(Ordering::SeqCst)
+    }
+
+    /// Sets the clock of this process.
+    pub fn set_ahead_ms(&self, ahead: i64) {
+        self.ahead.store(ahead, Ordering::SeqCst);
+    }
+
+    pub(crate) fn own_sites(&self) -> MutexGuard<'_, BTreeMap<String, Site>> {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The wire that its calls pass.
@@ -114,15 +143,16 @@ impl Hands {
     ) -> Result<Value, Error> {
         let key = format!("{operation} {question}");
         self.act(operation, what, |inner| {
-            let chance = inner.chances.stale;
+            let (chance, now) = (inner.chances.stale, inner.now);
             if inner.happens(chance)
-                && let Some(earlier) = inner.answered.get(&key)
+                && let Some((_, earlier)) =
+                    inner.answered.get(&key).filter(|(at, _)| now.ms_since(*at).abs() <= STALE_MS)
             {
                 return Ok(earlier.clone());
             }
             let answer = look(inner)?;
             if chance > 0 {
-                inner.answered.insert(key, answer.clone());
+                inner.answered.insert(key, (now, answer.clone()));
             }
             Ok(answer)
         })
