@@ -44,7 +44,7 @@ impl Hands {
             inner.done();
             Ok(answer)
         });
-        Ok(answer.await?[list][0].take())
+        Ok(answer.await?[list].get_mut(0).map(Value::take).unwrap_or_default())
     }
 
     async fn delete_elb(&self, operation: &'static str, body: Value) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use longshore_model::{Error, Kind};
 use longshore_world::Site;
@@ -17,11 +17,13 @@ use super::{Inner, Stage};
 pub struct Wire {
     /// So many passages are left until it is cut; none are when it is below zero.
     left: AtomicI64,
+    /// Who waits for it to be mended.
+    waiting: Mutex<Vec<Waker>>,
 }
 
 impl Default for Wire {
     fn default() -> Self {
-        Self { left: AtomicI64::new(i64::MAX) }
+        Self { left: AtomicI64::new(i64::MAX), waiting: Mutex::default() }
     }
 }
 
@@ -34,6 +36,8 @@ impl Wire {
     /// It is whole again: who polls goes on.
     pub fn mend(&self) {
         self.left.store(i64::MAX, Ordering::SeqCst);
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Whether somebody was stopped by it.
@@ -44,12 +48,16 @@ impl Wire {
 
     pub(crate) async fn pass(&self) {
         let mut counted = false;
-        poll_fn(|_| {
+        poll_fn(|context| {
             if !counted {
                 counted = true;
                 self.left.fetch_sub(1, Ordering::SeqCst);
             }
-            if self.is_cut() { Poll::Pending } else { Poll::Ready(()) }
+            if !self.is_cut() {
+                return Poll::Ready(());
+            }
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(context.waker().clone());
+            Poll::Pending
         })
         .await;
     }
