@@ -31,6 +31,9 @@ const KILLED: i32 = 137;
 /// From its first check until a target that answers is healthy.
 const CHECKED_AFTER: Duration = Duration::from_secs(10);
 
+/// The same for our own proxy, in milliseconds: a task that crashes at once never gets there.
+const ANSWERS_AFTER_MS: i64 = 5_000;
+
 /// A target that is deregistered has nothing in flight any more after this.
 const DRAINED_AFTER: Duration = Duration::from_secs(2);
 
@@ -176,9 +179,13 @@ impl State {
         Ok(serde_json::to_value(answer).unwrap_or_default())
     }
 
-    /// Whether a task runs and answers its health check, by its ARN.
-    pub(crate) fn answers(&self, arn: &str) -> bool {
-        self.runs(arn) && !self.is_silent(last_part(arn))
+    /// Whether a task runs and has answered as many health checks as it takes, by its ARN.
+    pub(crate) fn answers(&self, arn: &str, now: Timestamp) -> bool {
+        let record = self.tasks.get(last_part(arn));
+        let mut history = record.into_iter().flat_map(|record| &record.history);
+        let since = history.find(|(_, view)| view.last_status == LastStatus::Running).map(|(at, _)| *at);
+        let is_checked = since.is_some_and(|since| now.ms_since(since) >= ANSWERS_AFTER_MS);
+        is_checked && self.runs(arn) && !self.is_silent(last_part(arn))
     }
 
     fn is_silent(&self, task: &str) -> bool {
@@ -263,7 +270,9 @@ impl State {
                 let key = (group.clone(), target.target.clone());
                 let (wait, happening) = match target.state {
                     TargetState::Initial => (CHECKED_AFTER, Happening::Checked(group.clone(), target.target)),
-                    TargetState::Draining => (DRAINED_AFTER, Happening::Drained(group.clone(), target.target)),
+                    TargetState::Draining => {
+                        (DRAINED_AFTER, Happening::Drained(group.clone(), target.target))
+                    }
                     TargetState::Healthy | TargetState::Unhealthy | TargetState::Unused => continue,
                 };
                 if self.watched.insert(key) {

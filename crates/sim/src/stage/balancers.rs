@@ -28,7 +28,8 @@ impl Hands {
     /// A look at a list; what does not exist has none.
     async fn elb(&self, operation: &'static str, body: Value, list: &str) -> Result<Vec<Value>, Error> {
         let question = body.clone();
-        let seen = self.look(operation, operation, &question, |inner| inner.balance(operation, operation, body));
+        let seen =
+            self.look(operation, operation, &question, |inner| inner.balance(operation, operation, body));
         match seen.await {
             Ok(mut answer) => Ok(items(answer[list].take())),
             Err(error) if error.kind() == Kind::NotFound => Ok(Vec::new()),
@@ -75,7 +76,8 @@ fn refusal(what: &str, fault: &Fault) -> Error {
         | FaultKind::TargetGroupNotFound => Kind::NotFound,
         _ => Kind::Invalid,
     };
-    Error::new(kind, format!("cannot {what}: {}: {}", fault.kind, fault.message)).with_code(fault.kind.as_str())
+    Error::new(kind, format!("cannot {what}: {}: {}", fault.kind, fault.message))
+        .with_code(fault.kind.as_str())
 }
 
 fn text(document: &Value, member: &str) -> String {
@@ -111,7 +113,8 @@ fn listener(document: &Value) -> Listener {
 fn rule(document: &Value) -> Option<Rule> {
     let conditions = document["Conditions"].as_array().into_iter().flatten();
     let of_host = conditions.filter(|condition| condition["Field"] == "host-header");
-    let hosts = of_host.flat_map(|condition| condition["HostHeaderConfig"]["Values"].as_array().into_iter().flatten());
+    let hosts = of_host
+        .flat_map(|condition| condition["HostHeaderConfig"]["Values"].as_array().into_iter().flatten());
     Some(Rule {
         arn: text(document, "RuleArn"),
         priority: document["Priority"].as_str()?.parse().ok()?,
@@ -224,7 +227,10 @@ impl Balancers for Hands {
         let seen = self.act(what, what, |inner| inner.balance(what, what, body)).await?;
         let found = items(seen["TargetHealthDescriptions"].clone());
         let state = |it: &Value| text(&it["TargetHealth"], "State");
-        Ok(found.iter().map(|it| (format!("{}:{}", text(&it["Target"], "Id"), port(&it["Target"])), state(it))).collect())
+        Ok(found
+            .iter()
+            .map(|it| (format!("{}:{}", text(&it["Target"], "Id"), port(&it["Target"])), state(it)))
+            .collect())
     }
 }
 

@@ -104,7 +104,7 @@ impl Routes for Hands {
         let Some(site) = sites.get(environment) else { return BTreeMap::new() };
         let inner = self.stage.lock();
         let targets = site.services.iter().flat_map(|service| service.active.iter().chain(&service.probed));
-        targets.map(|target| (target.key.clone(), inner.state.answers(&target.key))).collect()
+        targets.map(|target| (target.key.clone(), inner.state.answers(&target.key, inner.now))).collect()
     }
 }
 

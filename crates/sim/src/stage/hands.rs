@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use longshore_model::{Error, Kind};
 use longshore_world::Site;
@@ -19,11 +20,20 @@ pub struct Wire {
     left: AtomicI64,
     /// Who waits for it to be mended.
     waiting: Mutex<Vec<Waker>>,
+    /// Each passage takes so many milliseconds of tokio's time; at 0 none is needed.
+    latency_ms: AtomicU64,
+    /// Each passage lets others go first, once.
+    yields: AtomicBool,
 }
 
 impl Default for Wire {
     fn default() -> Self {
-        Self { left: AtomicI64::new(i64::MAX), waiting: Mutex::default() }
+        Self {
+            left: AtomicI64::new(i64::MAX),
+            waiting: Mutex::default(),
+            latency_ms: AtomicU64::new(0),
+            yields: AtomicBool::new(false),
+        }
     }
 }
 
@@ -40,6 +50,16 @@ impl Wire {
         waiting.into_iter().for_each(Waker::wake);
     }
 
+    /// From now on each passage takes this much of tokio's time: for rounds that a runtime drives.
+    pub fn set_latency_ms(&self, latency: u64) {
+        self.latency_ms.store(latency, Ordering::SeqCst);
+    }
+
+    /// From now on each passage waits once, so that rounds which are polled together come between each other.
+    pub fn let_others_go_first(&self) {
+        self.yields.store(true, Ordering::SeqCst);
+    }
+
     /// Whether somebody was stopped by it.
     #[must_use]
     pub fn is_cut(&self) -> bool {
@@ -47,11 +67,20 @@ impl Wire {
     }
 
     pub(crate) async fn pass(&self) {
+        let latency = self.latency_ms.load(Ordering::SeqCst);
+        if latency > 0 {
+            tokio::time::sleep(Duration::from_millis(latency)).await;
+        }
+        let mut yields = self.yields.load(Ordering::SeqCst);
         let mut counted = false;
         poll_fn(|context| {
             if !counted {
                 counted = true;
                 self.left.fetch_sub(1, Ordering::SeqCst);
+            }
+            if !self.is_cut() && std::mem::take(&mut yields) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if !self.is_cut() {
                 return Poll::Ready(());

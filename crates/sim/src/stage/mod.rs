@@ -151,6 +151,13 @@ impl Stage {
         self.lock().state.runs(task)
     }
 
+    /// Whether a task is RUNNING and answers its health checks, by its ARN.
+    #[must_use]
+    pub fn answers(&self, task: &str) -> bool {
+        let inner = self.lock();
+        inner.state.answers(task, inner.now)
+    }
+
     /// Calls ELB as somebody else would: without faults, and not counted.
     ///
     /// # Errors

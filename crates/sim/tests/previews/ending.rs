@@ -7,7 +7,9 @@ use longshore_control::book::{DELIVERIES, ENDED, ENTRIES, ENVIRONMENTS, NOTICES,
 use longshore_control::preview::Object;
 use longshore_decide::preview::names::names;
 use longshore_model::preview::view::Command;
-use longshore_model::preview::{Delivery, DeliveryState, Ended, Environment, HookState, Presence, Route, State, Subject};
+use longshore_model::preview::{
+    Delivery, DeliveryState, Ended, Environment, HookState, Presence, Route, State, Subject,
+};
 use longshore_sim::stage::Chances;
 use longshore_world::{Row, Scan, Store};
 use serde_json::{Value, json};
@@ -39,6 +41,16 @@ impl Story {
             if missing.is_empty() {
                 return self.stays();
             }
+        }
+        for name in self.records().flat_map(|it| it.names.services.clone()).collect::<Vec<_>>() {
+            let seen = self.machine.stage.ask("DescribeServices", json!({"services": [name]})).unwrap();
+            let event = seen["services"][0]["events"][0].clone();
+            let listed = self.machine.stage.ask("ListTasks", json!({"serviceName": name})).unwrap_or_default();
+            let tasks = self.machine.stage.ask("DescribeTasks", json!({"tasks": listed["taskArns"]})).unwrap_or_default();
+            let tasks = tasks["tasks"].as_array().into_iter().flatten();
+            let tasks: Vec<String> =
+                tasks.map(|it| format!("{} {}", it["lastStatus"], it["taskDefinitionArn"])).collect();
+            self.machine.watch.say(format!("ECS of {name}: {tasks:?} {event}"));
         }
         missing.into_iter().for_each(|what| self.machine.watch.wrong(format!("at the end: {what}")));
     }
@@ -73,10 +85,14 @@ impl Story {
 
     fn comes_to_run(&self, subject: &Subject) -> bool {
         let is_taken = [TAKEN, FAMILY].iter().any(|taken| *subject == Subject::Branch((*taken).into()));
+        let own = names(&self.machine.setting.policy, subject).services;
+        let is_taken = is_taken || own.iter().any(|name| self.taken.contains(name));
         let head = self.head(subject).or_else(|| {
             self.records().find(|it| it.subject == *subject).map(|it| it.wish.revision.sha.clone())
         });
-        !is_taken && head.is_some_and(|sha| self.fortunes.get(&sha).is_some_and(|fortune| Fortune::is_good(*fortune)))
+        !is_taken
+            && head
+                .is_some_and(|sha| self.fortunes.get(&sha).is_some_and(|fortune| Fortune::is_good(*fortune)))
     }
 
     /// What is not as it should be.
@@ -89,6 +105,12 @@ impl Story {
         missing.extend(self.deliveries());
         if others(&self.machine.stage) != before {
             missing.push("somebody else's things are not as they were".to_owned());
+        }
+        for service in &self.taken {
+            let seen = self.machine.stage.ask("DescribeServices", json!({"services": [service]})).unwrap();
+            if seen["services"][0]["status"] != "ACTIVE" || seen["services"][0]["desiredCount"] != 1 {
+                missing.push(format!("service {service} is somebody else's, and was changed"));
+            }
         }
         missing
     }
@@ -121,7 +143,8 @@ impl Story {
             };
             if !fits || record.wish.revision.sha != sha {
                 let (state, waiting) = (record.state, &record.waiting);
-                missing.push(format!("{id} is {state:?} with {deployed:?} and should run {sha}: {waiting:?}"));
+                missing
+                    .push(format!("{id} is {state:?} with {deployed:?} and should run {sha}: {waiting:?}"));
             }
         }
         for record in self.records() {
@@ -130,7 +153,8 @@ impl Story {
             let is_listed = self.head(&record.subject).is_some() && self.is_wanted(&record.subject);
             if matches!(record.wish.presence, Presence::Down(_)) {
                 missing.push(format!("{id} is still being removed: {:?}", record.waiting));
-            } else if by_github && !is_listed && !(record.wish.pinned && self.head(&record.subject).is_some()) {
+            } else if by_github && !is_listed && !(record.wish.pinned && self.head(&record.subject).is_some())
+            {
                 missing.push(format!("{id} is there, and GitHub wants none"));
             }
             if !progress.intents.is_empty() {
@@ -190,8 +214,12 @@ impl Story {
         let listed = self.machine.stage.ask("ListTaskDefinitionFamilies", body).unwrap();
         let mut known: BTreeSet<String> = self.records().flat_map(|it| it.names.services.clone()).collect();
         known.extend(names(&self.machine.setting.policy, &Subject::Branch(FAMILY.into())).services);
-        let families = listed["families"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned());
-        families.filter(|it| !known.contains(it)).map(|it| format!("family {it} has active revisions")).collect()
+        let families =
+            listed["families"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned());
+        families
+            .filter(|it| !known.contains(it))
+            .map(|it| format!("family {it} has active revisions"))
+            .collect()
     }
 
     fn balancing(&self) -> Vec<String> {
@@ -206,11 +234,16 @@ impl Story {
         };
         let listeners = arns(&listeners["Listeners"], "ListenerArn");
         let rules = listeners.iter().flat_map(|listener| {
-            arns(&stage.balance("DescribeRules", json!({"ListenerArn": listener})).unwrap()["Rules"], "RuleArn")
+            arns(
+                &stage.balance("DescribeRules", json!({"ListenerArn": listener})).unwrap()["Rules"],
+                "RuleArn",
+            )
         });
         let things = rules.map(|arn| (arn, "rule"));
         let things = things.chain(listeners.iter().cloned().map(|arn| (arn, "listener")));
-        for (arn, kind) in things.chain(arns(&groups["TargetGroups"], "TargetGroupArn").into_iter().map(|arn| (arn, "group"))) {
+        for (arn, kind) in things
+            .chain(arns(&groups["TargetGroups"], "TargetGroupArn").into_iter().map(|arn| (arn, "group")))
+        {
             let tags = tags_of(stage, &arn);
             if is_ours(&tags) {
                 ours.entry(tags["longshore:environment"].clone()).or_default().push(kind);
@@ -229,7 +262,10 @@ impl Story {
             };
             let found = (count("group"), count("listener"), count("rule"));
             if found != expected {
-                missing.push(format!("{} has {found:?} and not {expected:?} groups, listeners, rules", record.names.id));
+                missing.push(format!(
+                    "{} has {found:?} and not {expected:?} groups, listeners, rules",
+                    record.names.id
+                ));
             }
         }
         missing.extend(ours.into_iter().map(|(id, kinds)| format!("{kinds:?} of {id} are orphans")));
@@ -246,12 +282,16 @@ impl Story {
             }
             for record in self.records().filter(|record| is_proxy && record.state == State::Ready) {
                 let active = sites.get(&record.names.id).into_iter().flat_map(|site| &site.services);
-                let active: Vec<usize> = active.map(|service| {
-                    service.active.iter().filter(|target| self.machine.stage.runs(&target.key)).count()
-                }).collect();
-                let wanted = self.machine.setting.policy.services.iter().map(|it| usize::try_from(it.count).unwrap());
+                let active: Vec<usize> = active
+                    .map(|service| {
+                        service.active.iter().filter(|target| self.machine.stage.runs(&target.key)).count()
+                    })
+                    .collect();
+                let wanted =
+                    self.machine.setting.policy.services.iter().map(|it| usize::try_from(it.count).unwrap());
                 if active != wanted.collect::<Vec<_>>() {
-                    missing.push(format!("the site of {} leads to {active:?} running tasks", record.names.id));
+                    missing
+                        .push(format!("the site of {} leads to {active:?} running tasks", record.names.id));
                 }
             }
         }
@@ -262,7 +302,9 @@ impl Story {
     fn deliveries(&self) -> Vec<String> {
         let pending = self.rows(PENDING).into_iter().map(|row| format!("delivery {} is pending", row.key));
         let all = self.rows(DELIVERIES).into_iter().map(|row| value::<Delivery>(&row));
-        let open = all.filter(|it| it.state == DeliveryState::Accepted).map(|it| format!("delivery {} has no end", it.id));
+        let open = all
+            .filter(|it| it.state == DeliveryState::Accepted)
+            .map(|it| format!("delivery {} has no end", it.id));
         pending.chain(open).collect()
     }
 
@@ -289,8 +331,11 @@ impl Story {
         for (table, (before, after)) in tables.iter().zip(before.iter().zip(&after)) {
             if let Some(row) = after.iter().find(|row| !before.contains(row)) {
                 let known = before.iter().find(|known| known.key == row.key);
-                let differs = known.map_or_else(|| "it is new".to_owned(), |known| difference(&known.body, &row.body));
-                self.machine.watch.wrong(format!("rounds after the end write {table} {}: {differs}", row.key));
+                let differs =
+                    known.map_or_else(|| "it is new".to_owned(), |known| difference(&known.body, &row.body));
+                self.machine
+                    .watch
+                    .wrong(format!("rounds after the end write {table} {}: {differs}", row.key));
             }
         }
         if self.machine.watch.acts != acts {
@@ -301,7 +346,8 @@ impl Story {
 
 /// Where two documents differ: the text around the first place.
 fn difference(one: &[u8], other: &[u8]) -> String {
-    let place = one.iter().zip(other).position(|(one, other)| one != other).unwrap_or(one.len().min(other.len()));
+    let place =
+        one.iter().zip(other).position(|(one, other)| one != other).unwrap_or(one.len().min(other.len()));
     let around = |body: &[u8]| {
         let part = &body[place.saturating_sub(60).min(body.len())..(place + 60).min(body.len())];
         String::from_utf8_lossy(part).into_owned()

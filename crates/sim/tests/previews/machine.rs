@@ -53,6 +53,25 @@ fn poll_up_to<F: Future + ?Sized>(future: &mut Pin<Box<F>>, is_cut: impl Fn() ->
     panic!("a round waits for something that never comes");
 }
 
+/// The rounds of a process with these hands.
+pub(crate) fn previews(hands: &Hands, store: &Arc<Memory>, policies: &Policies) -> Arc<Previews> {
+    let all = Arc::new(hands.clone());
+    let keep = Stage::keep(Arc::clone(store) as _, Arc::clone(hands.wire()));
+    let world = World {
+        services: Arc::clone(&all) as _,
+        ecs: Arc::clone(&all) as _,
+        logs: Arc::clone(&all) as _,
+        balancers: Some(Arc::clone(&all) as _),
+        github: Arc::clone(&all) as _,
+        hooks: Arc::clone(&all) as _,
+        notifiers: vec![Arc::clone(&all) as _],
+        addresses: Arc::clone(&all) as _,
+        routes: Some(Arc::clone(&all) as _),
+        clock: all,
+    };
+    Arc::new(Previews::new(world, Book::new(Arc::new(keep)), policies.clone()))
+}
+
 /// A daemon.
 pub(crate) struct Process {
     pub(crate) hands: Hands,
@@ -128,22 +147,8 @@ impl Machine {
     /// A process that begins at this moment.
     fn process(&self, at: Timestamp) -> Process {
         let hands = Hands::new(Arc::clone(&self.stage));
-        let all = Arc::new(hands.clone());
-        let keep = Stage::keep(Arc::clone(&self.store) as _, Arc::clone(hands.wire()));
-        let world = World {
-            services: Arc::clone(&all) as _,
-            ecs: Arc::clone(&all) as _,
-            logs: Arc::clone(&all) as _,
-            balancers: Some(Arc::clone(&all) as _),
-            github: Arc::clone(&all) as _,
-            hooks: Arc::clone(&all) as _,
-            notifiers: vec![Arc::clone(&all) as _],
-            addresses: Arc::clone(&all) as _,
-            routes: Some(Arc::clone(&all) as _),
-            clock: all,
-        };
-        let clock = Arc::clone(&world.clock);
-        let previews = Arc::new(Previews::new(world, Book::new(Arc::new(keep)), self.policies.clone()));
+        let previews = previews(&hands, &self.store, &self.policies);
+        let clock = Arc::new(hands.clone());
         Process {
             desk: Desk::of(Arc::clone(&previews), Driver::new(clock)),
             hands,
@@ -233,7 +238,8 @@ impl Machine {
         let now = self.stage.now();
         for number in 0..self.processes.len() {
             let process = &mut self.processes[number];
-            let Some(mut asleep) = process.asleep.take_if(|asleep| asleep.until <= now || !self.is_hostile) else {
+            let Some(mut asleep) = process.asleep.take_if(|asleep| asleep.until <= now || !self.is_hostile)
+            else {
                 continue;
             };
             process.hands.wire().mend();
@@ -282,7 +288,8 @@ impl Machine {
         let fate = self.fate(&object);
         let process = &mut self.processes[number];
         process.due.remove(&object);
-        let (previews, own, id) = (Arc::clone(&process.previews), object.clone(), format!("r{}", self.rounds));
+        let (previews, own, id) =
+            (Arc::clone(&process.previews), object.clone(), format!("r{}", self.rounds));
         let mut round: Pending = Box::pin(async move { previews.round(&own, &id).await });
         let wire = Arc::clone(process.hands.wire());
         match fate {

@@ -2,8 +2,10 @@
 //! faults and with checkers, all from one seed. See the README of this crate.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
+mod daemons;
 mod ending;
 mod machine;
+mod many;
 mod setting;
 mod story;
 mod watch;
@@ -15,8 +17,10 @@ use longshore_ecs::random::Random;
 use setting::Setting;
 use story::Story;
 
-/// Seeds that have found something once.
-const FOUND: [u64; 0] = [];
+/// Seeds that have found something once. The workload has grown since the first ones did, so that they tell other stories
+/// today: 2 (tasks too many for ever), 19 (what was waited for shown after it was there), 74 (a wish to sleep that waited for
+/// a later look), 1038 (an image that crashes found healthy for a moment).
+const FOUND: [u64; 4] = [2, 19, 74, 1038];
 
 /// How a story went.
 struct Told {
@@ -70,7 +74,9 @@ fn all_is_well(name: &str, seeds: impl IntoIterator<Item = u64>, tell: fn(u64) -
         let told = tell(seed);
         rounds += told.rounds;
         if !told.wrongs.is_empty() {
-            let replay = format!("LONGSHORE_SIM_SEED={seed} cargo test -p longshore-sim --test previews {name} -- --nocapture");
+            let replay = format!(
+                "LONGSHORE_SIM_SEED={seed} cargo test -p longshore-sim --test previews {name} -- --nocapture"
+            );
             wrong.push(format!("seed {seed}: {}\n  {replay}", told.wrongs.join("\n  ")));
         }
     }
@@ -96,8 +102,8 @@ fn variable(name: &str) -> Option<u64> {
 fn whatever_happens_it_ends_as_github_says() {
     measured("stories", || {
         let first = variable("LONGSHORE_SIM_FROM").unwrap_or_default();
-        let count = variable("LONGSHORE_SIM_STORIES").unwrap_or(100);
-        all_is_well("replay", FOUND.into_iter().chain(first..first + count), tell)
+        let count = variable("LONGSHORE_SIM_STORIES").unwrap_or(60);
+        all_is_well("replay", FOUND.into_iter().chain(2000 + first..2000 + first + count), tell)
     });
 }
 

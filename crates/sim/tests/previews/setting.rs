@@ -7,8 +7,8 @@ use std::time::Duration;
 use longshore_decide::preview::names::names;
 use longshore_ecs::random::Random;
 use longshore_model::preview::{
-    Access, Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route, ServicePolicy, Subject,
-    Trigger,
+    Access, Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route, ServicePolicy,
+    Subject, Trigger,
 };
 use longshore_sim::stage::{Chances, Stage};
 use longshore_sim::{End, Life};
@@ -46,7 +46,12 @@ impl Setting {
         service.count = if often(chance, 25) { 2 } else { 1 };
         let mut services = vec![service.clone()];
         if often(chance, 30) {
-            services.push(ServicePolicy { name: "api".into(), paths: vec!["/api/*".into()], count: 1, ..service });
+            services.push(ServicePolicy {
+                name: "api".into(),
+                paths: vec!["/api/*".into()],
+                count: 1,
+                ..service
+            });
         }
         let hooks = if often(chance, 40) { hooks() } else { Hooks::default() };
         let limits = Limits {
@@ -110,7 +115,10 @@ pub(crate) fn policy(route: Route) -> Policy {
             branches: vec!["feature/**".into()],
             except: vec!["feature/wip-*".into()],
             strip: vec!["feature/".into()],
-            pull_requests: Some(PullRequests { except_labels: vec!["no-preview".into()], ..PullRequests::default() }),
+            pull_requests: Some(PullRequests {
+                except_labels: vec!["no-preview".into()],
+                ..PullRequests::default()
+            }),
         },
         cluster: "default".into(),
         services: vec![service("web", false)],
@@ -126,24 +134,31 @@ fn hooks() -> Hooks {
         action: HookAction::Lambda { function: "deploy".into() },
         timeout_s: 60,
     };
-    Hooks { after_create: vec![hook("seed")], after_update: vec![hook("migrate")], before_destroy: vec![hook("save")] }
+    Hooks {
+        after_create: vec![hook("seed")],
+        after_update: vec![hook("migrate")],
+        before_destroy: vec![hook("save")],
+    }
 }
 
 /// Puts into the world what was there before us, and the ARNs of load balancers into the policy.
 pub(crate) fn furnish(stage: &Stage, setting: &mut Setting) {
     stage.ask("RegisterTaskDefinition", definition("base", setting.bridge)).unwrap();
     let subnets = json!(["subnet-0123abcd", "subnet-0123abce"]);
-    let balancer = stage.balance("CreateLoadBalancer", json!({"Name": "shared", "Subnets": subnets})).unwrap();
+    let balancer =
+        stage.balance("CreateLoadBalancer", json!({"Name": "shared", "Subnets": subnets})).unwrap();
     let balancer = arn(&balancer["LoadBalancers"][0], "LoadBalancerArn");
     let fixed = json!([{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]);
     let listen = |port: u16| {
-        let body = json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": port, "DefaultActions": fixed});
+        let body =
+            json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": port, "DefaultActions": fixed});
         arn(&stage.balance("CreateListener", body).unwrap()["Listeners"][0], "ListenerArn")
     };
     let shared = listen(80);
     // Somebody else's, on one of our ports, and among our rules.
     listen(8007);
-    let condition = json!([{"Field": "host-header", "HostHeaderConfig": {"Values": ["a.other.preview.test"]}}]);
+    let condition =
+        json!([{"Field": "host-header", "HostHeaderConfig": {"Values": ["a.other.preview.test"]}}]);
     let rule = json!({"ListenerArn": shared, "Priority": 30_000, "Conditions": condition, "Actions": fixed});
     stage.balance("CreateRule", rule).unwrap();
     match &mut setting.policy.route {
@@ -163,19 +178,29 @@ fn foreign(stage: &Stage, policy: &Policy) {
     let tags = [
         (name(TAKEN), json!([])),
         ("shop-other".to_owned(), json!([{"key": environment, "value": "a.shop"}])),
-        ("shop-theirs".to_owned(), json!([{"key": environment, "value": "a.shop"}, {"key": repository, "value": "other/shop"}])),
-        ("shop-ours".to_owned(), json!([{"key": repository, "value": REPOSITORY}, {"key": "longshore:project", "value": "shop"}])),
+        (
+            "shop-theirs".to_owned(),
+            json!([{"key": environment, "value": "a.shop"}, {"key": repository, "value": "other/shop"}]),
+        ),
+        (
+            "shop-ours".to_owned(),
+            json!([{"key": repository, "value": REPOSITORY}, {"key": "longshore:project", "value": "shop"}]),
+        ),
     ];
     for (name, tags) in tags {
         let body = json!({"serviceName": name, "taskDefinition": "theirs", "desiredCount": 1, "tags": tags});
         stage.ask("CreateService", body).unwrap();
     }
     let group = |name: &str, tags: Value| {
-        let body = json!({"Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-0123abcd", "Tags": tags});
+        let body =
+            json!({"Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-0123abcd", "Tags": tags});
         stage.balance("CreateTargetGroup", body).unwrap();
     };
     group("theirs", json!([{"Key": environment, "Value": "a.shop"}]));
-    group(&names(policy, &Subject::Branch(TAKEN.to_owned())).target_groups[0], json!([{"Key": "team", "Value": "x"}]));
+    group(
+        &names(policy, &Subject::Branch(TAKEN.to_owned())).target_groups[0],
+        json!([{"Key": "team", "Value": "x"}]),
+    );
 }
 
 fn definition(family: &str, bridge: bool) -> Value {
@@ -196,10 +221,13 @@ pub(crate) fn others(stage: &Stage) -> Vec<String> {
     let seen = stage.ask("DescribeServices", json!({"services": names, "include": ["TAGS"]})).unwrap();
     for service in seen["services"].as_array().unwrap() {
         let of = |member: &str| service[member].to_string();
-        all.push([of("serviceName"), of("status"), of("desiredCount"), of("taskDefinition"), of("tags")].join(" "));
+        all.push(
+            [of("serviceName"), of("status"), of("desiredCount"), of("taskDefinition"), of("tags")].join(" "),
+        );
     }
     for family in ["base", "theirs"] {
-        let seen = stage.ask("ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"})).unwrap();
+        let seen =
+            stage.ask("ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"})).unwrap();
         all.push(seen["taskDefinitionArns"].to_string());
     }
     for (operation, list) in [("DescribeTargetGroups", "TargetGroups"), ("DescribeListeners", "Listeners")] {
@@ -252,9 +280,9 @@ impl Fortune {
         match chance.below(20) {
             0 | 1 => Self::Crashes,
             2 => Self::CannotBePulled,
-            3 => Self::Silent,
-            4 | 5 => Self::Flaky,
-            6 | 7 => Self::Slow,
+            3 | 4 => Self::Silent,
+            5 | 6 => Self::Flaky,
+            7 => Self::Slow,
             _ => Self::Good,
         }
     }

@@ -1,6 +1,6 @@
 //! What people do from one seed: on GitHub, at the door, in the browser, and behind our back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use longshore_control::preview::Object;
@@ -15,8 +15,18 @@ use super::machine::{Machine, poll};
 use super::setting::{FAMILY, Fortune, Policies, REPOSITORY, Setting, TAKEN, often};
 
 const BRANCHES: [&str; 12] = [
-    "feature/a", "feature/b", "feature/c", "feature/a/x", "feature/b/x", "feature/Long_Name.With-Everything", "feature/pr-3",
-    "feature/wip-one", "docs/readme", "hotfix", TAKEN, FAMILY,
+    "feature/a",
+    "feature/b",
+    "feature/c",
+    "feature/a/x",
+    "feature/b/x",
+    "feature/Long_Name.With-Everything",
+    "feature/pr-3",
+    "feature/wip-one",
+    "docs/readme",
+    "hotfix",
+    TAKEN,
+    FAMILY,
 ];
 
 pub(crate) struct Story {
@@ -29,6 +39,8 @@ pub(crate) struct Story {
     earlier: BTreeMap<String, Vec<String>>,
     commits: u64,
     deliveries: u64,
+    /// Services whose names somebody else has taken.
+    pub(crate) taken: BTreeSet<String>,
     /// The policy is gone until this many actions are done.
     without_policy: usize,
 }
@@ -45,6 +57,7 @@ impl Story {
             earlier: BTreeMap::new(),
             commits: 0,
             deliveries: 0,
+            taken: BTreeSet::new(),
             without_policy: 0,
         };
         story.publish();
@@ -63,7 +76,8 @@ impl Story {
                 15..19 => self.chance.below(240),
                 _ => self.chance.below(2400),
             };
-            self.machine.run(Duration::from_millis(u64::try_from(seconds * 1000 + self.chance.below(1000)).unwrap()));
+            self.machine
+                .run(Duration::from_millis(u64::try_from(seconds * 1000 + self.chance.below(1000)).unwrap()));
             if self.machine.is_over() {
                 return;
             }
@@ -166,7 +180,8 @@ impl Story {
         match self.pulls.get_mut(&number) {
             None => {
                 let (branch, base) = (format!("topic-{number}"), "main".to_owned());
-                let pull = PullRequest { number, sha, branch, base, author: "ada".into(), ..PullRequest::default() };
+                let pull =
+                    PullRequest { number, sha, branch, base, author: "ada".into(), ..PullRequest::default() };
                 self.pulls.insert(number, PullRequest { draft: kind == 0, fork: kind == 1, ..pull });
             }
             Some(pull) => match kind {
@@ -185,10 +200,9 @@ impl Story {
     pub(crate) fn is_wanted(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Branch(name) => name.starts_with("feature/") && !name.starts_with("feature/wip-"),
-            Subject::PullRequest(number) => self
-                .pulls
-                .get(number)
-                .is_some_and(|pull| !pull.draft && !pull.fork && pull.labels.is_empty()),
+            Subject::PullRequest(number) => {
+                self.pulls.get(number).is_some_and(|pull| !pull.draft && !pull.fork && pull.labels.is_empty())
+            }
         }
     }
 
@@ -328,6 +342,7 @@ impl Story {
     fn take_policy(&mut self) {
         self.without_policy = 3;
         self.machine.watch.say("longshore.toml has no policy any more");
+        self.machine.watch.has_policy = false;
         self.machine.policies = Policies::new();
         (0..self.machine.processes.len()).for_each(|number| self.machine.restart(number));
     }
@@ -335,6 +350,7 @@ impl Story {
     pub(crate) fn give_policy(&mut self) {
         let policy = self.machine.setting.policy.clone();
         self.machine.watch.say("longshore.toml has its policy again");
+        self.machine.watch.has_policy = true;
         self.machine.policies.insert(policy.repository.clone(), policy.into());
         (0..self.machine.processes.len()).for_each(|number| self.machine.restart(number));
     }
@@ -344,17 +360,29 @@ impl Story {
         let records = self.machine.watch.records.values();
         let services: Vec<String> = records.flat_map(|(_, it)| it.names.services.clone()).collect();
         let Some(service) = services.get(self.chance.below(services.len())).cloned() else { return };
-        if super::setting::others(&self.machine.stage).iter().any(|it| it.contains(&service)) {
+        let is_taken =
+            service == names(&self.machine.setting.policy, &Subject::Branch(TAKEN.into())).services[0];
+        if is_taken || self.taken.contains(&service) {
             return;
         }
-        let (operation, body) = match self.chance.below(2) {
-            0 => ("DeleteService", json!({"service": service, "force": true})),
-            _ => ("UpdateService", json!({"service": service, "desiredCount": self.chance.below(3)})),
-        };
-        if service != names(&self.machine.setting.policy, &Subject::Branch(TAKEN.into())).services[0] {
-            self.machine.watch.say(format!("somebody: {operation} {service}"));
-            drop(self.machine.stage.ask(operation, body));
+        let stage = &self.machine.stage;
+        let gone = json!({"service": service, "force": true});
+        match self.chance.below(5) {
+            0 | 1 => drop(stage.ask("DeleteService", gone)),
+            2 | 3 => drop(
+                stage.ask("UpdateService", json!({"service": service, "desiredCount": self.chance.below(3)})),
+            ),
+            _ => {
+                // In its place comes one of their own.
+                drop(stage.ask("DeleteService", gone));
+                stage.pass(Duration::from_secs(45));
+                let own = json!({"serviceName": service, "taskDefinition": "theirs", "desiredCount": 1});
+                if stage.ask("CreateService", own).is_ok() {
+                    self.taken.insert(service.clone());
+                }
+            }
         }
+        self.machine.watch.say(format!("somebody had their hands on service {service}"));
     }
 
     /// A service of ours that no record speaks of: its record was lost.

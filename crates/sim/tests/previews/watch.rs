@@ -69,6 +69,8 @@ pub(crate) struct Watch {
     /// Environments that a person has asked something of.
     pub(crate) asked: BTreeSet<String>,
     pub(crate) is_confirmed: bool,
+    /// Without a policy nobody knows of hooks, and a person's word is enough.
+    pub(crate) has_policy: bool,
     announced: Vec<Announced>,
     /// Since when our proxy leads to a task that does not run, by process, environment and task.
     astray: BTreeMap<(usize, String, String), Timestamp>,
@@ -94,6 +96,7 @@ impl Watch {
             commits: BTreeMap::new(),
             asked: BTreeSet::new(),
             is_confirmed: false,
+            has_policy: true,
             announced: Vec::new(),
             astray: BTreeMap::new(),
             acts: 0,
@@ -171,7 +174,8 @@ impl Watch {
         let rows = poll(store.scan(ENVIRONMENTS, &scan)).unwrap();
         let mut before = BTreeMap::new();
         let here: BTreeSet<&str> = rows.iter().map(|row| row.key.as_str()).collect();
-        let gone: Vec<String> = self.records.keys().filter(|id| !here.contains(id.as_str())).cloned().collect();
+        let gone: Vec<String> =
+            self.records.keys().filter(|id| !here.contains(id.as_str())).cloned().collect();
         for id in gone {
             self.wished.remove(&id);
             self.say(format!("{id:<24} gone"));
@@ -218,7 +222,13 @@ impl Watch {
             && let ("ready" | "updated", Some((sha, attempt))) = (moment, key.split_once('/'))
         {
             let (is_new, attempt) = (moment == "ready", attempt.parse().unwrap());
-            self.announced.push(Announced { process: doing.process, id: id.clone(), is_new, attempt, sha: sha.to_owned() });
+            self.announced.push(Announced {
+                process: doing.process,
+                id: id.clone(),
+                is_new,
+                attempt,
+                sha: sha.to_owned(),
+            });
         }
         let Presence::Down(removal) = &after.wish.presence else { return false };
         if before.is_some_and(|before| matches!(before.wish.presence, Presence::Down(_))) {
@@ -240,9 +250,12 @@ impl Watch {
     fn unique(&mut self, record: &Environment) {
         let id = &record.names.id;
         let others = self.records.values().filter(|(_, other)| other.names.id != *id);
-        let names = |record: &Environment| [record.names.services.clone(), record.names.target_groups.clone()].concat();
+        let names = |record: &Environment| {
+            [record.names.services.clone(), record.names.target_groups.clone()].concat()
+        };
         let own = names(record);
-        let twin = others.map(|(_, other)| other).find(|other| names(other).iter().any(|name| own.contains(name)));
+        let twin =
+            others.map(|(_, other)| other).find(|other| names(other).iter().any(|name| own.contains(name)));
         if let Some(twin) = twin.map(|twin| twin.names.id.clone()) {
             self.wrong(format!("{id} and {twin} share a name"));
         }
@@ -284,7 +297,9 @@ impl Watch {
                 let deploying = progress.deploying.as_ref().or(progress.deployed.as_ref());
                 let expected = deploying.map(|it| it.revision.sha.clone());
                 if commit.is_some() && commit != expected {
-                    self.wrong(format!("{operation} of {of} to {commit:?}, and {expected:?} is being deployed"));
+                    self.wrong(format!(
+                        "{operation} of {of} to {commit:?}, and {expected:?} is being deployed"
+                    ));
                 }
                 let is_still = progress.asleep_since.is_some() || progress.failure.is_some();
                 if act.input["desiredCount"] == 0 && !is_still {
@@ -300,10 +315,11 @@ impl Watch {
 
     /// The hooks before the removal have done well, when there was something to save.
     fn saved_before(&mut self, record: &Environment, of: &str) {
-        let Some(deployed) = &record.progress.deployed else { return };
+        let Some(deployed) = record.progress.deployed.as_ref().filter(|_| self.has_policy) else { return };
         for hook in &self.policy.hooks.before_destroy.clone() {
             let (sha, attempt) = (&deployed.revision.sha, deployed.attempt);
-            let key = format!("{}/{}/before_destroy/{sha}/{}/{attempt}", record.names.id, record.life, hook.name);
+            let key =
+                format!("{}/{}/before_destroy/{sha}/{}/{attempt}", record.names.id, record.life, hook.name);
             if !self.stage.hooks().contains_key(&key) {
                 self.wrong(format!("{of} is removed before hook `{}` has done well", hook.name));
             }
@@ -324,15 +340,19 @@ impl Watch {
 
     /// Where it was said that a revision answers, it does, and its hooks have done well.
     pub(crate) fn look_at_announcements(&mut self, doing: Doing, hands: &Hands) {
-        let (own, others) = std::mem::take(&mut self.announced).into_iter().partition(|it| it.process == doing.process);
+        let (own, others) =
+            std::mem::take(&mut self.announced).into_iter().partition(|it| it.process == doing.process);
         self.announced = others;
         let own: Vec<Announced> = own;
         for announced in own {
             let Announced { id, sha, .. } = &announced;
             let Some((_, record)) = self.records.get(id).cloned() else { continue };
             let hooks = &self.policy.hooks;
-            let (moment, hooks) =
-                if announced.is_new { ("after_create", &hooks.after_create) } else { ("after_update", &hooks.after_update) };
+            let (moment, hooks) = if announced.is_new {
+                ("after_create", &hooks.after_create)
+            } else {
+                ("after_update", &hooks.after_update)
+            };
             for hook in hooks.clone() {
                 let key = format!("{id}/{}/{moment}/{sha}/{}/{}", record.life, hook.name, announced.attempt);
                 if !self.stage.hooks().contains_key(&key) {
@@ -341,15 +361,15 @@ impl Watch {
             }
             let site = hands.sites().get(id).cloned();
             for (index, service) in self.policy.services.clone().iter().enumerate() {
-                let running = self.running(&record.names.services[index], sha);
+                let answering = self.answering(&record.names.services[index], sha);
                 let wanted = usize::try_from(service.count).unwrap();
                 let (found, where_from) = match (&site, doing.has_died || doing.has_slept) {
                     (Some(site), false) => {
                         let active = site.services.get(index).map_or(&[][..], |it| it.active.as_slice());
-                        let all = active.iter().all(|target| running.contains(&target.key));
+                        let all = active.iter().all(|target| answering.contains(&target.key));
                         (if all { active.len() } else { 0 }, "its site leads to")
                     }
-                    _ => (running.len(), "there run"),
+                    _ => (answering.len(), "there answer"),
                 };
                 if found < wanted {
                     self.wrong(format!("{id} is announced with {sha}, and {where_from} {found} tasks of it"));
@@ -358,8 +378,8 @@ impl Watch {
         }
     }
 
-    /// The running tasks of a service with a commit.
-    fn running(&mut self, service: &str, sha: &str) -> BTreeSet<String> {
+    /// The tasks of a service with a commit that answer.
+    fn answering(&mut self, service: &str, sha: &str) -> BTreeSet<String> {
         let listed = self.stage.ask("ListTasks", json!({"serviceName": service})).unwrap_or_default();
         let arns: Vec<String> = serde_json::from_value(listed["taskArns"].clone()).unwrap_or_default();
         if arns.is_empty() {
@@ -367,12 +387,13 @@ impl Watch {
         }
         let seen = self.stage.ask("DescribeTasks", json!({"tasks": arns})).unwrap();
         let tasks = seen["tasks"].as_array().unwrap().clone();
-        let runs = |task: &&Value| task["lastStatus"] == "RUNNING";
+        let stage = Arc::clone(&self.stage);
+        let answers = |task: &&Value| stage.answers(task["taskArn"].as_str().unwrap());
         let of_commit = |task: &Value, watch: &mut Self| {
             let revision = task["taskDefinitionArn"].as_str().unwrap();
             (watch.commit(revision) == sha).then(|| task["taskArn"].as_str().unwrap().to_owned())
         };
-        tasks.iter().filter(runs).filter_map(|task| of_commit(task, self)).collect()
+        tasks.iter().filter(answers).filter_map(|task| of_commit(task, self)).collect()
     }
 
     /// Our proxy must not lead to tasks that do not run for long.
@@ -395,7 +416,11 @@ impl Watch {
                     let key = (number, id.clone(), target.key.clone());
                     let since = before.get(&key).copied().unwrap_or(now);
                     if now.ms_since(since) > bound {
-                        self.wrongs.push(format!("{id} leads to {} for {} s, which does not run", target.key, now.ms_since(since) / 1000));
+                        self.wrongs.push(format!(
+                            "{id} leads to {} for {} s, which does not run",
+                            target.key,
+                            now.ms_since(since) / 1000
+                        ));
                     }
                     self.astray.insert(key, since);
                 }
