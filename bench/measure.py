@@ -9,7 +9,9 @@ import custom_resource
 import deployment
 import placement
 import polling
+import previews
 import proxy
+import webhooks
 
 MEASURES = {
     "run-task": api.run_task,
@@ -27,6 +29,8 @@ MEASURES = {
     "proxy": proxy.proxy,
     "proxy-rules": proxy.proxy_rules,
     "proxy-changes": proxy.proxy_changes,
+    "previews": previews.previews,
+    "webhooks": webhooks.webhooks,
 }
 
 

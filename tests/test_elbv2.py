@@ -448,7 +448,7 @@ def test_what_ec2_does_not_know(ec2):
     message = refused("InvalidSubnetID.NotFound", ec2.describe_subnets, SubnetIds=["subnet-1a2b3c4d"])
     assert message == "The subnet ID 'subnet-1a2b3c4d' does not exist"
     refused("InvalidGroup.NotFound", ec2.describe_security_groups, GroupIds=["sg-1a2b3c4d"])
-    refused("InvalidAction", ec2.describe_instances)
+    refused("InvalidAction", ec2.describe_images)
 
 
 def test_unknown_operations_and_wrong_keys_are_said_in_their_protocols(engine, elb):
@@ -485,3 +485,22 @@ def test_a_load_balancer_outlives_kill_9(own_engine):
     engine.start()
     assert everything() == before
     refused("ResourceInUse", elb.delete_target_group, TargetGroupArn=group["TargetGroupArn"])
+
+
+def test_container_instances_are_instances_of_this_machine(engine, ec2):
+    ecs, instance = engine.client("ecs"), f"i-0{uuid.uuid4().hex[:16]}"
+    zone = [{"name": "ecs.availability-zone", "value": f"{engine.region}b"}]
+    ecs.create_cluster(clusterName=instance)
+    ecs.register_container_instance(
+        cluster=instance, instanceIdentityDocument=json.dumps({"instanceId": instance}), attributes=zone
+    )
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig=SOON)
+    [page] = ec2.get_paginator("describe_instances").paginate(Filters=[{"Name": "instance-id", "Values": [instance]}])
+    [found] = [each for reservation in page["Reservations"] for each in reservation["Instances"]]
+    assert (found["InstanceId"], found["PrivateIpAddress"]) == (instance, "127.0.0.1")
+    assert found["Placement"]["AvailabilityZone"] == f"{engine.region}b"
+    [subnet] = ec2.describe_subnets(SubnetIds=[found["SubnetId"]])["Subnets"]
+    assert subnet["AvailabilityZone"] == f"{engine.region}b"
+    with pytest.raises(ClientError, match="i-0123456789abcdef0") as missing:
+        ec2.describe_instances(InstanceIds=["i-0123456789abcdef0"])
+    assert missing.value.response["Error"]["Code"] == "InvalidInstanceID.NotFound"

@@ -11,6 +11,11 @@ def visits(serve, url):
     return Load(f"http://{serve.proxy}", headers={"Host": url.split("/")[2]})
 
 
+def completed(service):
+    """Whether ECS calls the newest deployment done."""
+    return service["deployments"][0]["rolloutState"] == "COMPLETED"
+
+
 def test_the_whole_life_of_an_environment(serves, github):
     serve = serves().define().start()
     name = "login"
@@ -18,6 +23,8 @@ def test_the_whole_life_of_an_environment(serves, github):
     view = serve.wait_for(name, "ready", deployed_sha=sha(2))
     assert serve.get(view["url"]) == (200, sha(2))
 
+    # Until then ECS counts the first task for nothing, and stops it without waiting for the second.
+    until(lambda: all(completed(it) for it in serve.services().values()), "ECS to count the first task as healthy")
     with visits(serve, view["url"]) as load:
         github.push("feature/login", sha(3))
         view = serve.wait_for(name, "ready", deployed_sha=sha(3))

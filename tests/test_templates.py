@@ -103,7 +103,7 @@ def test_cfn_lint_finds_nothing(template, tmp_path):
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
     broken = tmp_path / "broken.yaml"
-    broken.write_text(template.read_text().replace("Type: AWS::Logs::LogGroup", "Type: AWS::Logs::LogBook"))
+    broken.write_text(re.sub(r"Type: AWS::\w+::\w+", "Type: AWS::Logs::LogBook", template.read_text(), count=1))
     done = program.run([linter, "--", broken], program.bare_environment(tmp_path), check=False)
     assert done.returncode != 0 and "AWS::Logs::LogBook" in done.stdout
 

@@ -1,6 +1,7 @@
 """`longshore up`: everything in one command on a machine with nothing but the binary, and else clear errors."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -8,11 +9,13 @@ import signal
 import socket
 import subprocess
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 from support import program
 from support.engine import EXPORTS, read_exports
-from support.wait import DEADLINE_SECONDS
+from support.previews import request
+from support.wait import DEADLINE_SECONDS, until
 
 CLI_ERROR = 1
 
@@ -101,9 +104,7 @@ def test_up_brings_up_an_example_and_serves_and_finds_everything_again(up, home,
     lines = [event["message"] for event in events]
     assert "migrating the harbour database" in lines and any("listening on" in line for line in lines)
 
-    printed = longshore(home, "env", *map(str, state))
-    assert printed.returncode == 0, printed.stderr
-    again = dict(shlex.split(line)[1].split("=", 1) for line in printed.stdout.splitlines())
+    again = exports(home, tmp_path / "state")
     assert again == first.exports and again.keys() >= EXPORTS
 
     instances = aws(first, home, "ecs", "list-container-instances")["containerInstanceArns"]
@@ -129,6 +130,111 @@ def test_up_brings_up_its_example_in_docker_where_a_daemon_answers(docker_ready,
     process = up("--ephemeral", "--listen", "127.0.0.1:0", environment=program.bare_environment(tmp_path / "home"))
     assert "docker" in process.log.read_text() and "<h1>Harbour</h1>" in fetch(page(process))
     assert end(process) == 0
+
+
+def without_docker(home, tmp_path):
+    """An environment with git and all else but docker."""
+    return home | {"PATH": os.environ["PATH"], "DOCKER_HOST": f"unix://{tmp_path}/no-docker.sock"}
+
+
+@pytest.fixture(params=("process", "docker"))
+def with_git(request, home, tmp_path):
+    """An environment that has git, and a docker daemon or none."""
+    if request.param == "process":
+        return without_docker(home, tmp_path)
+    request.getfixturevalue("docker_ready")
+    return program.bare_environment(home["HOME"])
+
+
+class Clone:
+    """A clone of the repository that `up` has printed."""
+
+    def __init__(self, process, environment, directory):
+        said = process.log.read_text()
+        found = re.search(r"^\$ git clone (\S+) && cd (\S+)$", said, re.MULTILINE)
+        assert found, said
+        people = {f"GIT_{who}_{what}": "octocat" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        self.environment = environment | people | {"GIT_CONFIG_NOSYSTEM": "1"}
+        self.directory = directory
+        self.git("clone", found[1])
+        self.directory = directory / found[2]
+
+    def git(self, *arguments):
+        """Runs git, and returns what it printed."""
+        return program.run(["git", *arguments], self.environment, cwd=self.directory).stdout.strip()
+
+    def commit(self):
+        """A new commit of the branch that is checked out, pushed; the beginning of its name."""
+        self.git("commit", "--allow-empty", "-m", "something")
+        self.git("push", "origin", "HEAD")
+        return self.git("rev-parse", "HEAD")[:7]
+
+
+def exports(home, state):
+    """What `longshore env` prints."""
+    printed = longshore(home, "env", "--state", state)
+    assert printed.returncode == 0, printed.stderr
+    return dict(shlex.split(line)[1].split("=", 1) for line in printed.stdout.splitlines())
+
+
+def environments(server):
+    """All environments that the API of `up` knows, by branch."""
+    headers = {"Authorization": f"Bearer {server['LONGSHORE_TOKEN']}"}
+    asked = urllib.request.Request(f"{server['LONGSHORE_SERVER']}/api/v1/environments", None, headers)
+    return {view["branch"]: view for view in json.loads(fetch(asked))}
+
+
+def visit(url, path=None):
+    """Asks an environment: not every resolver knows that *.localhost is this machine."""
+    return request(url, f"127.0.0.1:{urlsplit(url).port}", path)
+
+
+def shows(server, branch, commit):
+    """Waits until a branch's URL shows the branch at a commit, and returns the environment."""
+
+    def shown():
+        view = environments(server).get(branch)
+        assert view is None or view["state"] != "failed", view
+        if view is None or view["url"] is None:
+            return None
+        status, page = visit(view["url"])
+        return view if status == 200 and f"<b>{branch}</b> at commit <code>{commit}</code>" in page else None
+
+    return until(shown, f"{branch} to show {commit}")
+
+
+def test_each_branch_that_is_pushed_gets_an_environment(up, with_git, tmp_path):
+    state = tmp_path / "state"
+    first = up("--state", state, "--listen", "127.0.0.1:0", environment=with_git)
+    server = exports(with_git, state)
+    assert server.keys() >= {"LONGSHORE_SERVER", "LONGSHORE_TOKEN"}
+    clone = Clone(first, with_git, tmp_path)
+    clone.git("switch", "-c", "feature/blue")
+    made = shows(server, "feature/blue", clone.commit())
+    assert shows(server, "feature/blue", clone.commit())["url"] == made["url"]
+    clone.git("switch", "-c", "green")
+    commit = clone.commit()
+    green = shows(server, "green", commit)
+    assert json.loads(visit(green["url"], "/api/ships")[1])[0]["name"] == "Aurora", "its second service answers, too"
+    done = longshore(with_git | server, "preview", "open", "green", "--output", "json")
+    assert done.returncode == 0 and json.loads(done.stdout)["url"] == green["url"], done.stderr
+
+    clone.git("push", "origin", "--delete", "feature/blue")
+    until(lambda: environments(server).keys() == {"green"}, "the deleted branch's environment to be gone")
+    assert visit(made["url"])[0] == 404
+
+    assert end(first) == 0
+    second = up("--state", state, "--listen", "127.0.0.1:0", environment=with_git)
+    again = shows(exports(with_git, state), "green", commit)
+    assert (again["id"], again["created_at"]) == (green["id"], green["created_at"])
+    assert end(second) == 0
+
+
+def test_up_without_git_says_so_and_goes_on(up, home):
+    process = up("--ephemeral", "--listen", "127.0.0.1:0")
+    said = process.log.read_text()
+    assert re.search(r"^note: branches get no environments: .*git", said, re.MULTILINE), said
+    assert "<h1>Harbour</h1>" in fetch(page(process)) and "git clone" not in said
 
 
 def test_up_ephemeral_leaves_nothing(up, home, tmp_path):

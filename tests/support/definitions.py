@@ -1,5 +1,8 @@
 """Task definitions and calls that many tests need, as short as they can be."""
 
+import json
+import uuid
+
 from support.wait import until
 
 # Made from Debian's busybox by `support.docker`; the process runtime does not look at it.
@@ -52,6 +55,7 @@ def register_instance(ecs, cluster, cpu=4096, memory=8192, ports=("22",)):
     """Registers a container instance and returns it."""
     return ecs.register_container_instance(
         cluster=cluster,
+        instanceIdentityDocument=json.dumps({"instanceId": f"i-{uuid.uuid4().hex[:17]}", "region": "us-east-1"}),
         totalResources=[
             {"name": "CPU", "type": "INTEGER", "integerValue": cpu},
             {"name": "MEMORY", "type": "INTEGER", "integerValue": memory},

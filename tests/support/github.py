@@ -159,7 +159,7 @@ class GitHub(Served):
         """What is made."""
         body = json.loads(exchange.body)
         if path == "/deployments":
-            self.deployments.append({"id": len(self.deployments) + 1} | body)
+            self.deployments.append({"id": len(self.deployments) + 1, "sha": body["ref"]} | body)
             return self.reply(exchange, 201, self.deployments[-1])
         if found := re.fullmatch(r"/deployments/(\d+)/statuses", path):
             self.statuses.append({"id": len(self.statuses) + 1, "deployment": int(found[1])} | body)

@@ -40,6 +40,7 @@ port = 8080
 environment = {{ VERSION = "{{{{ sha }}}}" }}
 {service}
 health = {{ path = "/index.html", interval = "5s", timeout = "2s" }}
+{after}
 """
 
 
@@ -48,16 +49,17 @@ class Serve:
 
     def __init__(self, engine, cluster, directory, github, **config):
         self.engine, self.cluster, self.directory, self.github = engine, cluster, Path(directory), github
-        self.config = {"serve": "", "preview": "", "service": ""} | config
+        self.config = {"serve": "", "preview": "", "service": "", "after": ""} | config
+        self.secrets = {"GITHUB_TOKEN": "ghp_test", "GITHUB_WEBHOOK_SECRET": SECRET}
         self.state = self.directory / "serve"
         self.log = self.directory / "serve.log"
         self.listen = self.proxy = "127.0.0.1:0"
         self.app = cluster.lower().replace("_", "-")[-20:].strip("-")
         self.process = None
 
-    def define(self, script=SERVER, **settings):
-        """The base task definition: a server that says its VERSION."""
-        family = f"{self.cluster}-web"
+    def define(self, script=SERVER, name="web", **settings):
+        """The base task definition of a service: a server that says its VERSION."""
+        family = f"{self.cluster}-{name}"
         base = container(
             script,
             group=family,
@@ -110,8 +112,7 @@ class Serve:
 
     def environment(self):
         """That of an operator of the engine."""
-        secrets = {"GITHUB_TOKEN": "ghp_test", "GITHUB_WEBHOOK_SECRET": SECRET}
-        return self.engine.environment() | secrets
+        return self.engine.environment() | self.secrets
 
     def kill(self):
         """kill -9."""
@@ -165,7 +166,8 @@ class Serve:
             view = self.environments().get(f"{name}.{self.app}")
             if view is None:
                 return None
-            assert state == "failed" or view["state"] != "failed", view
+            is_earlier = "deployed_sha" in members and view["sha"] != members["deployed_sha"]
+            assert state == "failed" or view["state"] != "failed" or is_earlier, view
             fits = all(view[member] == value for member, value in members.items())
             return view if view["state"] == state and fits else None
 
@@ -181,9 +183,12 @@ class Serve:
     def services(self):
         """The services of the cluster that are not INACTIVE, by name."""
         ecs = self.engine.client("ecs")
-        arns = ecs.list_services(cluster=self.cluster)["serviceArns"]
-        found = ecs.describe_services(cluster=self.cluster, services=arns)["services"] if arns else []
-        return {service["serviceName"]: service for service in found if service["status"] != "INACTIVE"}
+        # So many of them are on a page, and can be described at once.
+        pages = ecs.get_paginator("list_services").paginate(cluster=self.cluster, maxResults=10)
+        pages = [page["serviceArns"] for page in pages if page["serviceArns"]]
+        found = [ecs.describe_services(cluster=self.cluster, services=arns)["services"] for arns in pages]
+        services = [service for page in found for service in page]
+        return {service["serviceName"]: service for service in services if service["status"] != "INACTIVE"}
 
     def get(self, url, **options):
         """A request to an environment: the status, and the body."""

@@ -46,7 +46,7 @@ impl Aws {
         let call =
             Call { attempt_timeout: timeout, ..Call::small(LAMBDA, "Invoke", &what, &endpoint, request) };
         let answer = there.send(call).await?;
-        let result: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let result = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
         match answer.headers.get("x-amz-function-error") {
             None => Ok(Ok(result)),
             Some(kind) => Ok(Err(why(kind, &result))),
@@ -87,7 +87,8 @@ fn region_of(function: &str) -> Option<&str> {
 /// Lambda's `{"errorMessage": ..., "errorType": ...}` in a sentence; `kind` is `Unhandled` or `Handled`.
 fn why(kind: &str, result: &Value) -> String {
     let member = |name: &str| result[name].as_str().filter(|text| !text.is_empty());
-    match (member("errorType"), member("errorMessage")) {
+    let text = result.as_str().filter(|text| !text.is_empty());
+    match (member("errorType"), member("errorMessage").or(text)) {
         (Some(error), Some(message)) => format!("{error}: {message}"),
         (None, Some(message)) => message.to_owned(),
         (Some(error), None) => error.to_owned(),
@@ -145,11 +146,19 @@ mod tests {
         let thrown = r#"{"errorMessage":"no table","errorType":"KeyError","stackTrace":[]}"#;
         let late = r#"{"errorMessage":"2026-01-01T00:00:00Z 1 Task timed out after 3.00 seconds"}"#;
         let busy = r#"{"message":"Rate Exceeded."}"#;
-        let (aws, replay) =
-            Replay::of([(200, r#"{"ok":1}"#), (200, thrown), (200, late), (200, ""), (429, busy)]).await;
+        let answers =
+            [(200, r#"{"ok":1}"#), (200, thrown), (200, late), (200, ""), (200, "no JSON"), (429, busy)];
+        let (aws, replay) = Replay::of(answers).await;
         let failed = ("x-amz-function-error", "Unhandled");
         let throttled = ("x-amzn-errortype", "TooManyRequestsException");
-        replay.with_headers([vec![], vec![failed], vec![failed], vec![failed], vec![throttled]]);
+        replay.with_headers([
+            vec![],
+            vec![failed],
+            vec![failed],
+            vec![failed],
+            vec![failed],
+            vec![throttled],
+        ]);
         let arn = "arn:aws:lambda:us-east-1:123456789012:function:hook";
         let payload = serde_json::json!({"id": "1"});
         let invoke = || aws.invoke(arn, &payload, Duration::from_secs(900));
@@ -163,8 +172,9 @@ mod tests {
         assert_eq!(invoke().await.unwrap(), Err("KeyError: no table".to_owned()));
         assert!(invoke().await.unwrap().unwrap_err().ends_with("Task timed out after 3.00 seconds"));
         assert_eq!(invoke().await.unwrap(), Err("the function ended with an error (Unhandled)".to_owned()));
+        assert_eq!(invoke().await.unwrap(), Err("no JSON".to_owned()));
         assert_eq!(invoke().await.unwrap_err().kind(), Kind::Throttled);
-        assert_eq!(replay.sent().len(), 5, "none is sent twice");
+        assert_eq!(replay.sent().len(), 6, "none is sent twice");
     }
 
     #[tokio::test]

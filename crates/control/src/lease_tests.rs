@@ -62,10 +62,11 @@ fn said(log: &Log) -> Vec<(&'static str, &'static str, u64)> {
 
 #[tokio::test(start_paused = true)]
 async fn one_drives_for_as_long_as_it_lives_and_gives_it_back() {
-    let (rows, log) = (Arc::default(), Log::default());
+    let (rows, log) = (Arc::<memory::Memory>::default(), Log::default());
     let first = process("a", &rows, &log);
     let _second = process("b", &rows, &log);
     pass(100).await;
+    assert_eq!(rows.keys(LEASES), ["previews"]);
     assert_eq!(said(&log), [("a", "begins", 0)]);
     first.stop.request(Duration::from_secs(20));
     first.life.await.unwrap();

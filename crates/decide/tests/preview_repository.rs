@@ -73,7 +73,7 @@ struct World {
     github: Repository,
     kept: BTreeMap<String, Environment>,
     ended: BTreeMap<String, Ended>,
-    /// The commits at which people or time ended an environment of a subject last.
+    /// The commits at which people or time ended an environment of a subject, and nobody has asked for it since.
     no_more: BTreeSet<(Subject, String)>,
     lives: BTreeMap<String, u32>,
     confirmed_at: Option<Timestamp>,
@@ -170,6 +170,7 @@ impl World {
         };
         let subject = Subject::Branch(branch.name.clone());
         if self.kept.values().all(|it| it.subject != subject) {
+            self.no_more.retain(|(ended, _)| *ended != subject);
             let mut record = record::fresh(&self.policy, subject, revision, "ada", self.now);
             record.state = State::Queued;
             self.keep(record);
@@ -243,7 +244,7 @@ impl World {
         for (subject, sha) in self.wanted() {
             let record = self.kept.values().find(|it| it.subject == subject);
             let ended = self.no_more.contains(&(subject.clone(), sha.clone()));
-            assert!(record.is_some() || ended, "{subject} has no environment");
+            assert_eq!(record.is_some(), !ended, "{subject} at {sha}");
             assert!(record.is_none_or(|it| it.wish.revision.sha == sha), "{subject} has an old commit");
         }
         let wanted = self.wanted();

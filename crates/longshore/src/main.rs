@@ -9,7 +9,6 @@ mod env;
 mod error;
 mod example_image;
 mod files;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "`up` starts it"))]
 mod hub;
 mod lambda;
 mod package;

@@ -130,7 +130,7 @@ async fn a_shared_load_balancer_gets_a_listener_or_a_rule_and_loses_it_again() {
     });
     let group = aws.create_target_group(&input).await.unwrap();
     let names = ["preview-b".to_owned(), "preview-a".to_owned()];
-    assert_eq!(aws.target_groups(&names).await.unwrap(), [group.clone()]);
+    assert_eq!(aws.target_groups(&names).await.unwrap(), std::slice::from_ref(&group));
     assert_eq!(group.tags, ours);
     let mut other = input.clone();
     other["Port"] = json!(81);
@@ -140,8 +140,8 @@ async fn a_shared_load_balancer_gets_a_listener_or_a_rule_and_loses_it_again() {
     let listener = aws.create_listener(&balancer, 8123, &group.arn, &ours).await.unwrap();
     assert!(aws.listeners(&balancer).await.unwrap().contains(&listener));
     assert_eq!(aws.listener(&listener.arn).await.unwrap(), Some((listener.clone(), balancer.clone())));
-    let group_arn = Surroundings::target_group(aws, &group.arn).await.unwrap().unwrap();
-    assert_eq!(group_arn.load_balancers, [balancer.clone()]);
+    let of_group = Surroundings::target_group(aws, &group.arn).await.unwrap().unwrap();
+    assert_eq!(of_group.load_balancers, std::slice::from_ref(&balancer));
     let error = aws.create_listener(&balancer, 8123, &local.other_group().await, &[]).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Conflict, Some("DuplicateListener")));
 

@@ -128,6 +128,7 @@ mod tests {
         HookCall {
             hook: Hook { name: "migrate".into(), action, timeout_s: 1 },
             id: "create/6113728/migrate".into(),
+            began: longshore_model::Timestamp(0),
             cluster: "previews".into(),
             task_definition: "web:1".into(),
             placement: json!({}),

@@ -30,6 +30,10 @@ use crate::tunnel::Tunnel;
 use crate::visit::Visit;
 use crate::worker::View;
 
+/// A request of a site whose targets have all failed waits so long for another one: a deployment has ended the old task a
+/// moment before the new one is known, or a task has crashed and its successor is on the way.
+const FAILED_PATIENCE: Duration = Duration::from_secs(20);
+
 /// A request as it goes to targets.
 type Outgoing = Request<Upload>;
 
@@ -69,7 +73,8 @@ pub(crate) async fn answer(
         guard.0.to_target(&mut head.headers);
     }
     let told = guard.clone().filter(|_| counted);
-    let order = Order { visit, view, choice, own, again, upgrade: on_upgrade, told };
+    let order =
+        Order { visit, view, choice, own, again, upgrade: on_upgrade, is_patient: guard.is_some(), told };
     let mut response = order.forward(open, Request::from_parts(head, upload)).await;
     if let Some(guard) = &guard {
         guard.0.to_client(response.headers_mut());
@@ -133,6 +138,8 @@ struct Order {
     /// It is idempotent and has no body.
     again: bool,
     upgrade: Option<OnUpgrade>,
+    /// It has a doorkeeper: where all targets have failed, it waits for another one.
+    is_patient: bool,
     /// Told of what moves.
     told: Option<Guard>,
 }
@@ -154,7 +161,12 @@ impl Order {
             sending.guard.get_or_init(|| guard.clone());
         }
         loop {
-            let Some(flight) = self.choose(&tries) else {
+            let flight = match self.choose(&tries) {
+                // In a box, for it is seldom needed.
+                None if self.is_patient && tries.since.is_some() => Box::pin(self.choose_later(&tries)).await,
+                chosen => chosen,
+            };
+            let Some(flight) = flight else {
                 let status = tries.status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                 return self.give_up(open, sending.as_deref(), status);
             };
@@ -199,6 +211,28 @@ impl Order {
         };
         let target = view.groups[group].pick(&tries.tried, self.choice.cookie)?;
         Some(Flight::begin(view, group, target, self.visit.worker.index, self.told.clone()))
+    }
+
+    /// A target that a later table brings: where all of them have failed, another one is about to come.
+    async fn choose_later(&self, tries: &Tries) -> Option<Flight> {
+        let end = tries.since? + FAILED_PATIENCE;
+        loop {
+            // Listened for before the look, so that no swap is missed.
+            let (mut swapped, mut closing) =
+                (pin!(self.visit.worker.swapped.notified()), pin!(self.visit.door.closing.notified()));
+            swapped.as_mut().enable();
+            closing.as_mut().enable();
+            let chosen = self.choose(tries);
+            if chosen.is_some() || self.visit.door.is_closing() {
+                return chosen;
+            }
+            tokio::select! {
+                () = swapped => {}
+                () = closing => {}
+                () = sleep_until(end) => return None,
+            }
+            self.visit.life.touch();
+        }
     }
 
     /// No target answers.

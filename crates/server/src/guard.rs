@@ -47,7 +47,8 @@ type Admitted = Result<(Request, Visitor), Box<Response>>;
 async fn by_token(shared: &Shared, role: Role, mut request: Request) -> Admitted {
     let address = client(shared, request.extensions(), request.headers());
     let found = bearer(shared, address, request.headers()).await;
-    let visitor = found.and_then(|visitor| allow(visitor, role)).map_err(refuse)?;
+    let visitor = found.map_err(refuse)?;
+    allow(&visitor, role).map_err(refuse)?;
     let _none = request.extensions_mut().insert(visitor.clone());
     Ok((request, visitor))
 }
@@ -76,8 +77,14 @@ async fn by_session(shared: &Shared, role: Role, mut request: Request) -> Admitt
     let visitor = match sessions::visitor(shared, request.headers()).await {
         Err(error) => return Err(refuse(error.into())),
         Ok(None) => return Err(Box::new(to_login(&request))),
-        Ok(Some(visitor)) => allow(visitor, role).map_err(refuse)?,
+        Ok(Some(visitor)) => visitor,
     };
+    let refuse = |problem: Problem| {
+        let mut refusal = refuse(problem);
+        let _none = refusal.extensions_mut().insert(visitor.clone());
+        refusal
+    };
+    allow(&visitor, role).map_err(refuse)?;
     if request.method() == Method::POST {
         request = check_form(shared, request, &visitor).await.map_err(refuse)?;
     }
@@ -97,9 +104,9 @@ async fn check_form(shared: &Shared, request: Request, visitor: &Visitor) -> Res
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
-fn allow(visitor: Visitor, role: Role) -> Result<Visitor, Problem> {
+fn allow(visitor: &Visitor, role: Role) -> Result<(), Problem> {
     if visitor.role >= role {
-        return Ok(visitor);
+        return Ok(());
     }
     let error = format!("`{}` may look, and this is for operators", visitor.name);
     Err(Problem::new(StatusCode::FORBIDDEN, error, "ask an operator to do it, or for the role"))

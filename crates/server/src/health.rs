@@ -35,7 +35,9 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'s
     }
     match shared.app.glance.standing().acts {
         Some(true) => (StatusCode::OK, "ready, and acting\n"),
-        Some(false) => (StatusCode::OK, "ready, and standing by\n"),
+        Some(false) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "standing by: another process acts, and has the sites\n")
+        }
         None => (StatusCode::SERVICE_UNAVAILABLE, "it is not known yet who holds the lease\n"),
     }
 }

@@ -78,7 +78,7 @@ const fn write(
     Operation { method: "POST", path, id, summary, query: &[], request, status: 200, answer }
 }
 
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 16] = [
     read("/healthz", "alive", "Whether the process lives.", Body::Text),
     read("/readyz", "ready", "Whether the store can be read and the lease's state is known.", Body::Text),
     read("/metrics", "metrics", "Counts in Prometheus' text format.", Body::Text),
@@ -168,7 +168,6 @@ const OPERATIONS: [Operation; 17] = [
             Body::None,
         )
     },
-    read("/assets/{hash}/{name}", "asset", "A file of the dashboard.", Body::Text),
 ];
 
 /// The description.

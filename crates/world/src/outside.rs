@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use longshore_model::Error;
 use longshore_model::preview::github::Repository;
 use longshore_model::preview::view::Role;
 use longshore_model::preview::{Hook, Notice, Policy, Revision, Subject};
 use longshore_model::tag::Tag;
+use longshore_model::{Error, Timestamp};
 use serde_json::Value;
 
 /// GitHub, as the source of truth.
@@ -62,6 +62,8 @@ pub struct HookCall {
     pub hook: Hook,
     /// The same for each attempt at the same hook of the same deploy: who is told twice can tell.
     pub id: String,
+    /// When this attempt began, also in an earlier process: a task that was started for it is found again by that.
+    pub began: Timestamp,
     /// The cluster of a task.
     pub cluster: String,
     /// The task definition of a task that names none.

@@ -32,7 +32,8 @@ impl Previews {
             Action::CreateService(_, input) => Ok(Some(services.create_service(input).await?.arn)),
             Action::UpdateService(_, input) => Ok(Some(services.update_service(input).await?.arn)),
             Action::DeleteService { name } => {
-                let unknown = || Error::new(Kind::Invalid, format!("the cluster of service `{name}` is not known"));
+                let unknown =
+                    || Error::new(Kind::Invalid, format!("the cluster of service `{name}` is not known"));
                 let cluster = environment::cluster(record, policy).ok_or_else(unknown)?;
                 services.delete_service(cluster, name).await.map(|_| None)
             }
@@ -84,7 +85,8 @@ fn target_group<'a>(
 ) -> Result<&'a str, Error> {
     let name = policy.and_then(|policy| policy.services.get(index)).map(|service| service.name.as_str());
     let arn = name.and_then(|name| record.progress.resources.target_groups.get(name));
-    arn.map(String::as_str).ok_or_else(|| Error::new(Kind::Bug, "a listener for a target group that was not made"))
+    arn.map(String::as_str)
+        .ok_or_else(|| Error::new(Kind::Bug, "a listener for a target group that was not made"))
 }
 
 /// An error with its cause, in one line.

@@ -47,7 +47,8 @@ impl Previews {
             calls.target_groups(&record.names.target_groups),
         )
         .await;
-        let (listeners, groups) = (listeners?, groups?);
+        let balancer = balancer?;
+        let (listeners, groups) = (unless_gone(&balancer, listeners)?, groups?);
         let on_our_ports = listeners.iter().filter(|it| (first..=last).contains(&it.port));
         let mut ours: Vec<String> = on_our_ports.map(|it| it.arn.clone()).collect();
         let known = record.progress.resources.listener.as_ref();
@@ -62,7 +63,7 @@ impl Previews {
             tags.extend(calls.tags(&ours).await?);
         }
         Ok(BalancerSeen {
-            load_balancer: balancer?.map(parts),
+            load_balancer: balancer.map(parts),
             target_groups: groups.into_iter().map(|it| (it.name, (it.arn, it.tags))).collect(),
             protocol: None,
             listeners: listeners.iter().map(place).collect(),
@@ -85,11 +86,11 @@ impl Previews {
             calls.target_groups(&record.names.target_groups),
         )
         .await;
-        let (shared, rules, groups) = (shared?, rules?, groups?);
+        let shared = shared?;
+        let (rules, groups) = (unless_gone(&shared, rules)?, groups?);
         let known = &record.progress.resources.rules;
-        let may_be_ours = |rule: &&Rule| {
-            known.contains(&rule.arn) || rule.hosts.iter().any(|it| Some(it.as_str()) == host)
-        };
+        let may_be_ours =
+            |rule: &&Rule| known.contains(&rule.arn) || rule.hosts.iter().any(|it| Some(it.as_str()) == host);
         let ours: Vec<String> = rules.iter().filter(may_be_ours).map(|rule| rule.arn.clone()).collect();
         let balancer = async {
             match &shared {
@@ -127,6 +128,14 @@ impl Previews {
     }
 }
 
+/// What was found in something. When that is gone, nothing is in it: this is no gap, and people are told.
+fn unless_gone<T, U>(place: &Option<T>, found: Result<Vec<U>, Error>) -> Result<Vec<U>, Error> {
+    match found {
+        Err(error) if place.is_none() && error.kind() == Kind::NotFound => Ok(Vec::new()),
+        found => found,
+    }
+}
+
 fn parts(it: LoadBalancer) -> (String, String, String) {
     (it.arn, it.dns_name, it.vpc)
 }
@@ -137,4 +146,18 @@ fn place(it: &Listener) -> (String, u16) {
 
 fn conditions(it: Rule) -> (String, u32, Vec<String>) {
     (it.arn, it.priority, it.hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_has_nothing_in_it_and_all_else_is_a_gap() {
+        let failed = |kind| Err::<Vec<u8>, _>(Error::new(kind, "no"));
+        assert_eq!(unless_gone(&None::<u8>, failed(Kind::NotFound)).ok(), Some(Vec::new()));
+        assert!(unless_gone(&None::<u8>, failed(Kind::Throttled)).is_err());
+        assert!(unless_gone(&Some(1), failed(Kind::NotFound)).is_err(), "they contradict each other");
+        assert_eq!(unless_gone(&Some(1), Ok(vec![1])).ok(), Some(vec![1]));
+    }
 }

@@ -23,8 +23,7 @@ impl<'a> Chronicle<'a> {
 
     /// A line of the object's timeline.
     pub(super) fn line(&mut self, at: Timestamp, kind: EntryKind, text: String) -> Write {
-        let entry =
-            Entry { at, object: self.object.to_owned(), round: self.round.to_owned(), kind, text };
+        let entry = Entry { at, object: self.object.to_owned(), round: self.round.to_owned(), kind, text };
         let moment = self.key(at);
         let key = format!("{}/{moment}", self.object);
         put(ENTRIES, key, Expect::Anything, &entry)

@@ -101,11 +101,8 @@ impl Desk {
             raw,
             put(ARRIVALS, arrival.as_str(), Expect::Anything, id),
         ];
-        let repository =
-            delivery.repository.as_ref().filter(|_| delivery.state == DeliveryState::Accepted);
-        writes.extend(
-            repository.map(|name| put(PENDING, format!("{name}/{arrival}"), Expect::Anything, id)),
-        );
+        let repository = delivery.repository.as_ref().filter(|_| delivery.state == DeliveryState::Accepted);
+        writes.extend(repository.map(|name| put(PENDING, format!("{name}/{arrival}"), Expect::Anything, id)));
         if !self.book.write(writes).await? {
             return Ok(Accepted::Known);
         }
@@ -152,7 +149,9 @@ impl Desk {
     async fn request(&self, id: &str, at: Timestamp) -> Result<Requested, Error> {
         let mut chronicle = Chronicle::new(id, "request");
         records::amend(&self.book, id, &Change::default(), &mut chronicle, self.clock.now(), |record| {
-            record.as_mut().map_or(Requested::Known, |record| activity::requested(record, at))
+            let Some(record) = record else { return Requested::Known };
+            let policy = self.policies.get(&record.repository);
+            activity::requested(record, policy.map(AsRef::as_ref), at)
         })
         .await
     }

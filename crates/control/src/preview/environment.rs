@@ -15,7 +15,7 @@ use crate::book::Kept;
 impl Previews {
     pub(super) async fn environment(&self, id: &str, round: &str) -> Result<Round, Error> {
         let Some(kept) = records::read(&self.book, id).await? else {
-            self.close(id).await?;
+            self.let_go(id).await?;
             return Ok(Round { gone: true, ..Round::default() });
         };
         let record = &kept.value;
@@ -72,6 +72,7 @@ impl Previews {
         for action in actions {
             let action = environment::complete(action, &kept.value);
             let outcome = self.act(&kept.value, &action).await;
+            self.memory().forget_look(&kept.value.names.id);
             let now = self.now();
             let after = environment::took(&kept.value, &action, &outcome, now);
             let change = Change { after: Some(&after), outcome: Some(&outcome), ..Change::default() };
@@ -132,7 +133,7 @@ impl Previews {
         if records::write(&self.book, &Some(kept), &change, chronicle, now).await?.is_none() {
             return Ok(again(now));
         }
-        self.close(&id).await?;
+        self.let_go(&id).await?;
         let is_again = after.is_some();
         let mut wake: Vec<Object> = self.notifiers().collect();
         wake.extend(is_again.then_some(Object::Environment(id)));
@@ -144,22 +145,28 @@ impl Previews {
     }
 
     /// Tells our own proxy.
-    async fn set_site(&self, record: &Environment, site: Option<&Option<Box<SitePlan>>>) -> Result<(), Error> {
+    async fn set_site(
+        &self,
+        record: &Environment,
+        site: Option<&Option<Box<SitePlan>>>,
+    ) -> Result<(), Error> {
         let id = &record.names.id;
         let (Some(routes), Some(site)) = (&self.world.routes, site) else { return Ok(()) };
         let (Some(site), Some(policy)) = (site, self.policy_of(record)) else {
             return self.close(id).await;
         };
-        routes
-            .set(Site {
-                environment: id.clone(),
-                host: site.host.clone(),
-                services: services(site),
-                policy: policy.clone(),
-                closed: site.closed.clone(),
-            })
-            .await?;
-        self.memory().sites.insert(id.clone());
+        let site = Site {
+            environment: id.clone(),
+            host: site.host.clone(),
+            services: services(site),
+            policy: policy.clone(),
+            closed: site.closed.clone(),
+        };
+        if self.memory().sites.get(id) == Some(&site) {
+            return Ok(());
+        }
+        routes.set(site.clone()).await?;
+        self.memory().sites.insert(id.clone(), site);
         Ok(())
     }
 
@@ -168,6 +175,18 @@ impl Previews {
         let Some(routes) = &self.world.routes else { return Ok(()) };
         routes.remove(id).await?;
         self.memory().sites.remove(id);
+        Ok(())
+    }
+
+    /// It is no more: what is known of it by heart goes, too.
+    async fn let_go(&self, id: &str) -> Result<(), Error> {
+        self.close(id).await?;
+        let mut memory = self.memory();
+        memory.known.remove(id);
+        memory.tasks.remove(id);
+        memory.forget_look(id);
+        memory.running.remove(id);
+        memory.services.retain(|_, owner| owner != id);
         Ok(())
     }
 
@@ -189,8 +208,10 @@ fn services(site: &SitePlan) -> Vec<SiteService> {
         tasks.map(|(key, address)| SiteTarget { key: key.clone(), address: *address }).collect()
     };
     let count = site.active.len().max(site.probed.len());
-    let service =
-        |index| SiteService { active: targets(site.active.get(index)), probed: targets(site.probed.get(index)) };
+    let service = |index| SiteService {
+        active: targets(site.active.get(index)),
+        probed: targets(site.probed.get(index)),
+    };
     (0..count).map(service).collect()
 }
 

@@ -30,7 +30,12 @@ impl Previews {
         Ok(Round { wake: vec![Object::Environment(id.to_owned())], ..Round::default() })
     }
 
-    async fn hook(&self, record: &Environment, key: &str, chronicle: &mut Chronicle<'_>) -> Result<(), Error> {
+    async fn hook(
+        &self,
+        record: &Environment,
+        key: &str,
+        chronicle: &mut Chronicle<'_>,
+    ) -> Result<(), Error> {
         let due = self.policy_of(record).and_then(|policy| hook_due(record, policy, key));
         let result = match due {
             Some(due) => self.world.hooks.call(&call(due)).await?,
@@ -51,6 +56,7 @@ fn call(due: HookDue) -> HookCall {
     HookCall {
         hook: due.hook,
         id: due.id,
+        began: due.began,
         cluster: due.cluster,
         task_definition: due.task_definition,
         placement: due.placement,

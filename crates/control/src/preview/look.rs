@@ -11,13 +11,16 @@ use longshore_decide::service::{FAILING_LINES, failing};
 use longshore_model::call::{ListTasks, MAX_SERVICES_PER_DESCRIBE, MAX_TASKS_PER_DESCRIBE};
 use longshore_model::preview::{Environment, Policy};
 use longshore_model::seen::{LogPosition, Service, Task};
-use longshore_model::Error;
+use longshore_model::{Error, Timestamp};
 use serde_json::Value;
 
-use super::{Previews, records};
+use super::{Looked, Previews, records};
 
 /// What the sweep has seen of tasks is as good as a look of one's own for so long.
 const HANDED_OVER_MS: i64 = 10_000;
+/// What a round has seen is as good for the next one for so long, unless something says that it has changed: our own proxy
+/// finds out within moments that a task is healthy, and then nothing else is new.
+const SEEN_BEFORE_MS: i64 = 3_000;
 /// The output of so many stopped tasks is read: they mostly say the same.
 const READ_STOPPED: usize = 3;
 
@@ -29,6 +32,20 @@ impl Previews {
         (is_young && needs.tasks && !needs.services).then_some(tasks)
     }
 
+    /// What the round before has seen, when it is young, and all that is to be looked at.
+    fn seen_before(&self, id: &str, needs: &Needs) -> Option<(Look<BTreeMap<String, Service>>, Vec<Task>)> {
+        let services = needs.services;
+        let named_tasks = needs.named_tasks;
+        if *needs != (Needs { tasks: true, named_tasks, services, ..Needs::default() }) {
+            return None;
+        }
+        let memory = self.memory();
+        let looked = memory.looked.get(id)?;
+        let is_young = self.now().ms_since(looked.at).abs() <= SEEN_BEFORE_MS;
+        (is_young && (!services || looked.services.seen().is_some()))
+            .then(|| (if services { looked.services.clone() } else { Look::Not }, looked.tasks.clone()))
+    }
+
     /// Looks at what `needs` names.
     pub(super) async fn look(&self, record: &Environment, needs: &Needs, round: &str) -> Result<Seen, Error> {
         let policy = self.policy_of(record).cloned();
@@ -37,13 +54,28 @@ impl Previews {
             // Without a policy, and made by nobody: there is no place to look at.
             return Ok(Seen { policy, dice: dice(record, round), ..Seen::default() });
         };
-        let handed = self.handed_over(&record.names.id, needs);
-        let is_handed = handed.is_some();
+        let id = &record.names.id;
+        let before = self.seen_before(id, needs);
+        let is_known = before.is_some();
+        let handed = self.handed_over(id, needs).filter(|_| !is_known);
+        let is_handed = handed.is_some() || is_known;
+        let looked_at = self.now();
+        let named = {
+            let mut memory = self.memory();
+            memory.looking.insert(id.clone());
+            if !needs.named_tasks {
+                memory.running.remove(id);
+            }
+            memory.running.get(id).cloned().unwrap_or_default()
+        };
         let (room, (services, tasks, stopped, revisions, (base, like)), (balancer, target_health)) = join3(
             self.has_room(record, policy_ref),
             join5(
-                when(needs.services, self.services_of(cluster, &environment::service_names(record))),
-                when(needs.tasks && !is_handed, self.tasks_of(cluster, record)),
+                when(
+                    needs.services && !is_known,
+                    self.services_of(cluster, &environment::service_names(record)),
+                ),
+                when(needs.tasks && !is_handed, self.tasks_of(cluster, record, named)),
                 when(needs.stopped, self.stopped_of(cluster, record)),
                 when(needs.revisions, self.revisions_of(record)),
                 join(
@@ -57,9 +89,14 @@ impl Previews {
             ),
         )
         .await;
-        let tasks = handed.map_or(tasks, Look::Seen);
+        let (services, tasks) = match before {
+            Some((services, tasks)) => (services, Look::Seen(tasks)),
+            None => (services, handed.map_or(tasks, Look::Seen)),
+        };
+        if !is_handed {
+            self.memory().remember_look(id, looked_at, &services, &tasks);
+        }
         let addresses = self.addresses(cluster, tasks.seen().map_or(&[], Vec::as_slice)).await;
-        let id = &record.names.id;
         Ok(Seen {
             policy,
             has_room: room?,
@@ -86,23 +123,43 @@ impl Previews {
 
     async fn services_of(&self, cluster: &str, names: &[String]) -> Result<BTreeMap<String, Service>, Error> {
         let parts = names.chunks(MAX_SERVICES_PER_DESCRIBE);
-        let parts = try_join_all(parts.map(|part| self.world.services.describe_services(cluster, part))).await?;
+        let parts =
+            try_join_all(parts.map(|part| self.world.services.describe_services(cluster, part))).await?;
         Ok(parts.into_iter().flatten().map(|service| (service.name.clone(), service)).collect())
     }
 
-    pub(super) async fn tasks_of(&self, cluster: &str, record: &Environment) -> Result<Vec<Task>, Error> {
-        let tasks = self.tasks(cluster, record, false).await?;
+    /// Those that are not stopped; where `named` has some, of these alone.
+    pub(super) async fn tasks_of(
+        &self,
+        cluster: &str,
+        record: &Environment,
+        named: BTreeSet<String>,
+    ) -> Result<Vec<Task>, Error> {
+        let tasks = match named.is_empty() {
+            true => self.tasks(cluster, record, false).await?,
+            false => self.described_tasks(cluster, record, &Vec::from_iter(named)).await?,
+        };
         Ok(tasks.into_iter().filter(|task| !task.is_stopped()).collect())
     }
 
-    pub(super) async fn stopped_tasks_of(&self, cluster: &str, record: &Environment) -> Result<Vec<Task>, Error> {
+    pub(super) async fn stopped_tasks_of(
+        &self,
+        cluster: &str,
+        record: &Environment,
+    ) -> Result<Vec<Task>, Error> {
         let tasks = self.tasks(cluster, record, true).await?;
         Ok(tasks.into_iter().filter(Task::is_stopped).collect())
     }
 
-    async fn stopped_of(&self, cluster: &str, record: &Environment) -> Result<Vec<(Task, Vec<String>)>, Error> {
+    async fn stopped_of(
+        &self,
+        cluster: &str,
+        record: &Environment,
+    ) -> Result<Vec<(Task, Vec<String>)>, Error> {
         let mut tasks = self.stopped_tasks_of(cluster, record).await?;
-        tasks.sort_by(|one, other| other.stopped_at.cmp(&one.stopped_at).then_with(|| one.arn.cmp(&other.arn)));
+        tasks.sort_by(|one, other| {
+            other.stopped_at.cmp(&one.stopped_at).then_with(|| one.arn.cmp(&other.arn))
+        });
         let tails = tasks.iter().take(READ_STOPPED).map(|task| self.tail_of_failed(task));
         let mut tails = join_all(tails).await.into_iter();
         Ok(tasks.into_iter().map(|task| (task, tails.next().unwrap_or_default())).collect())
@@ -119,6 +176,17 @@ impl Previews {
             async move { self.world.ecs.list_tasks(&request).await }
         });
         let arns = try_join_all(lists).await?.concat();
+        self.described_tasks(cluster, record, &arns).await
+    }
+
+    /// These tasks, as far as they are of the environment's services.
+    async fn described_tasks(
+        &self,
+        cluster: &str,
+        record: &Environment,
+        arns: &[String],
+    ) -> Result<Vec<Task>, Error> {
+        let names = environment::service_names(record);
         let groups: BTreeSet<String> = names.iter().map(|name| format!("service:{name}")).collect();
         let parts = arns.chunks(MAX_TASKS_PER_DESCRIBE);
         let parts = try_join_all(parts.map(|part| self.world.ecs.describe_tasks(cluster, part))).await?;
@@ -174,17 +242,44 @@ impl Previews {
     /// tasks get no requests until it can.
     pub(super) async fn addresses(&self, cluster: &str, tasks: &[Task]) -> BTreeMap<String, IpAddr> {
         let needed = tasks.iter().filter(|task| task.private_ip.is_none());
-        let arns: BTreeSet<&String> = needed.filter_map(|task| task.container_instance_arn.as_ref()).collect();
+        let arns: BTreeSet<&String> =
+            needed.filter_map(|task| task.container_instance_arn.as_ref()).collect();
         // An instance keeps its address for as long as it lives.
         let unknown: Vec<String> = {
             let memory = self.memory();
-            arns.iter().filter(|arn| !memory.addresses.contains_key(**arn)).map(|arn| (*arn).clone()).collect()
+            arns.iter()
+                .filter(|arn| !memory.addresses.contains_key(**arn))
+                .map(|arn| (*arn).clone())
+                .collect()
         };
         let parts = unknown.chunks(MAX_TASKS_PER_DESCRIBE);
         let parts = join_all(parts.map(|part| self.world.addresses.addresses(cluster, part))).await;
         let mut memory = self.memory();
         memory.addresses.extend(parts.into_iter().filter_map(Result::ok).flatten());
         arns.into_iter().filter_map(|arn| Some((arn.clone(), *memory.addresses.get(arn)?))).collect()
+    }
+}
+
+impl super::Memory {
+    /// Keeps what was seen of tasks, unless something has been heard of them while they were looked at.
+    fn remember_look(
+        &mut self,
+        id: &str,
+        at: Timestamp,
+        services: &Look<BTreeMap<String, Service>>,
+        tasks: &Look<Vec<Task>>,
+    ) {
+        self.looked.remove(id);
+        if let (true, Some(tasks)) = (self.looking.remove(id), tasks.seen()) {
+            let looked = Looked { at, services: services.clone(), tasks: tasks.clone() };
+            self.looked.insert(id.to_owned(), looked);
+        }
+    }
+
+    /// What was seen, or is being looked at, is out of date.
+    pub(super) fn forget_look(&mut self, id: &str) {
+        self.looking.remove(id);
+        self.looked.remove(id);
     }
 }
 

@@ -17,6 +17,7 @@ mod look;
 mod notifier;
 mod object;
 mod records;
+mod reopen;
 mod repository;
 mod serve;
 mod showing;
@@ -29,11 +30,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use longshore_decide::preview::environment::Look;
 use longshore_decide::preview::events;
 use longshore_model::preview::{Environment, Policy};
-use longshore_model::seen::Task;
+use longshore_model::seen::{Service, Task};
 use longshore_model::{Error, Timestamp};
-use longshore_world::{Addresses, Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services};
+use longshore_world::{
+    Addresses, Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services, Site,
+};
 
 use crate::book::Book;
 use crate::driver;
@@ -84,8 +88,8 @@ pub struct Previews {
 /// What this process has found out and may forget: it is found out again.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Environments whose site our own proxy has been given.
-    sites: BTreeSet<String>,
+    /// The sites that our own proxy has been given.
+    sites: BTreeMap<String, Site>,
     /// Environments by the names of their services, for events.
     services: BTreeMap<String, String>,
     /// Environments that had a round in this process.
@@ -96,10 +100,24 @@ struct Memory {
     foreign: BTreeSet<(String, String)>,
     /// What the last sweep has seen of the tasks of those that it woke, and when.
     tasks: BTreeMap<String, (Timestamp, Vec<Task>)>,
+    /// Tasks that events have named, by environment: where to look while its services were made a moment ago.
+    running: BTreeMap<String, BTreeSet<String>>,
+    /// Environments at whose tasks a round is looking, while no event has spoken of them.
+    looking: BTreeSet<String>,
+    /// What their last look has seen, until an event speaks of them, or they are changed.
+    looked: BTreeMap<String, Looked>,
     /// Where container instances are, by their ARN.
     addresses: BTreeMap<String, IpAddr>,
     /// The object whose timeline was looked through last.
     tidied: Option<String>,
+}
+
+/// What a look has seen of an environment, and when.
+#[derive(Debug)]
+struct Looked {
+    at: Timestamp,
+    services: Look<BTreeMap<String, Service>>,
+    tasks: Vec<Task>,
 }
 
 impl Previews {
@@ -134,14 +152,21 @@ impl Previews {
         objects
     }
 
-    /// Whom an event of EventBridge wakes: the environments whose services it names, and nothing else is read from it.
+    /// Whom an event of EventBridge wakes: the environments whose services it names. Of what it says only the name of a
+    /// task is kept, to look at.
     /// Services that this process has not seen are found by the sweep.
     #[must_use]
     pub fn on_event(&self, body: &str) -> Vec<Object> {
-        let names = events::services(body);
-        let memory = self.memory();
-        let environments: BTreeSet<&String> = names.iter().filter_map(|name| memory.services.get(name)).collect();
-        environments.into_iter().map(|id| Object::Environment(id.clone())).collect()
+        let named = events::read(body);
+        let mut memory = self.memory();
+        let mut environments: BTreeSet<String> =
+            named.services.iter().filter_map(|name| memory.services.get(name).cloned()).collect();
+        environments.retain(|id| !(named.is_steady && memory.sites.contains_key(id)));
+        for id in &environments {
+            memory.forget_look(id);
+            memory.running.entry(id.clone()).or_default().extend(named.running.clone());
+        }
+        environments.into_iter().map(Object::Environment).collect()
     }
 
     fn notifiers(&self) -> impl Iterator<Item = Object> {

@@ -15,9 +15,9 @@ const MOST: usize = 100;
 
 impl Previews {
     pub(super) async fn notifier(&self, name: &str) -> Result<Round, Error> {
-        let kept = self.book.read::<Told>(NOTIFIERS, name).await?;
-        let mut expect = kept.as_ref().map_or(Expect::Absent, |kept| Expect::Generation(kept.generation));
-        let mut told = kept.map_or_else(|| Told::begin(self.now()), |kept| kept.value);
+        let Some(Kept { value: mut told, mut generation }) = self.told(name).await? else {
+            return Ok(Round { look_again_at: Some(self.now()), ..Round::default() });
+        };
         let mut after = told.up_to.clone();
         for _ in 0..MOST {
             let Some((key, notice)) = self.next_notice(&told, &mut after).await? else {
@@ -28,17 +28,25 @@ impl Previews {
             };
             let now = self.now();
             told.add(&key, now);
-            writes.push(put(NOTIFIERS, name, expect, &told));
+            writes.push(put(NOTIFIERS, name, Expect::Generation(generation), &told));
             if !self.book.write(writes).await? {
                 // Another process tells them, too: it goes on from what that one has written.
                 return Ok(Round { look_again_at: Some(now), ..Round::default() });
             }
-            expect = match expect {
-                Expect::Generation(generation) => Expect::Generation(generation + 1),
-                Expect::Absent | Expect::Anything => Expect::Generation(1),
-            };
+            generation += 1;
         }
         Ok(Round { look_again_at: Some(self.now()), ..Round::default() })
+    }
+
+    /// What it has been told. One that is new begins now, and that is written down at once: what comes while it does not
+    /// answer is for it, too. `None`: another process was faster with it.
+    async fn told(&self, name: &str) -> Result<Option<Kept<Told>>, Error> {
+        if let Some(kept) = self.book.read::<Told>(NOTIFIERS, name).await? {
+            return Ok(Some(kept));
+        }
+        let told = Told::begin(self.now());
+        let is_written = self.book.write(vec![put(NOTIFIERS, name, Expect::Absent, &told)]).await?;
+        Ok(is_written.then_some(Kept { value: told, generation: 1 }))
     }
 
     /// The first notice that is still to be told.

@@ -53,7 +53,8 @@ pub(super) async fn write(
     chronicle: &mut Chronicle<'_>,
     now: Timestamp,
 ) -> Result<Option<Found>, Error> {
-    let Some(id) = before.as_ref().map(|kept| &kept.value).or(change.after).map(|it| it.names.id.clone()) else {
+    let Some(id) = before.as_ref().map(|kept| &kept.value).or(change.after).map(|it| it.names.id.clone())
+    else {
         return Ok(Some(None));
     };
     let expect = before.as_ref().map_or(Expect::Absent, |kept| Expect::Generation(kept.generation));

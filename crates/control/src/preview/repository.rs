@@ -115,7 +115,8 @@ impl Previews {
         }
         let over = ended.into_iter().filter(|(_, kept)| plan.over.contains(&kept.value.environment));
         for (key, kept) in over {
-            is_written &= self.book.write(vec![remove(ENDED, key, Expect::Generation(kept.generation))]).await?;
+            is_written &=
+                self.book.write(vec![remove(ENDED, key, Expect::Generation(kept.generation))]).await?;
         }
         Ok((plan, is_written))
     }

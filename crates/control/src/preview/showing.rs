@@ -1,5 +1,7 @@
 //! What the door shows: views of records, timelines, tasks and the last lines of their output.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::{join_all, try_join_all};
 use longshore_decide::preview::environment::{self, Look};
 use longshore_decide::preview::{output, show};
@@ -85,7 +87,7 @@ impl Previews {
         let Some(cluster) = environment::cluster(record, self.policy_of(record).map(AsRef::as_ref)) else {
             return (Look::Not, health.unwrap_or_default());
         };
-        let tasks = self.tasks_of(cluster, record).await;
+        let tasks = self.tasks_of(cluster, record, BTreeSet::new()).await;
         let tasks = tasks.map_or_else(|error| Look::Gap(super::act::words(&error)), Look::Seen);
         (tasks, health.unwrap_or_default())
     }
@@ -94,13 +96,14 @@ impl Previews {
     async fn last_lines(&self, record: &Environment, lines: u16) -> Result<Vec<String>, Error> {
         let policy = self.policy_of(record).map(AsRef::as_ref);
         let Some(cluster) = environment::cluster(record, policy) else { return Ok(Vec::new()) };
-        let mut tasks = self.tasks_of(cluster, record).await?;
+        let mut tasks = self.tasks_of(cluster, record, BTreeSet::new()).await?;
         if tasks.is_empty() {
             tasks = self.stopped_tasks_of(cluster, record).await?;
         }
         tasks.sort_by_key(|task| std::cmp::Reverse(task.created_at));
         tasks.truncate(output::TASKS);
-        let pages = try_join_all(tasks.iter().map(|task| self.output_of(task, lines)).collect::<Vec<_>>()).await?;
+        let pages =
+            try_join_all(tasks.iter().map(|task| self.output_of(task, lines)).collect::<Vec<_>>()).await?;
         Ok(output::merge(pages.concat(), usize::from(lines)))
     }
 

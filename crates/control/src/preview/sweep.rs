@@ -36,11 +36,13 @@ impl Previews {
         let plan = {
             let mut memory = self.memory();
             memory.learn(&records);
+            let sites =
+                self.world.routes.is_some().then(|| memory.sites.keys().map(String::as_str).collect());
             let seen = sweep::Seen {
                 records: &records,
                 policies: &self.policies,
                 clusters: &clusters,
-                sites: self.world.routes.is_some().then_some(&memory.sites),
+                sites,
                 known: &memory.known,
             };
             let plan = sweep::decide(&seen, now);
@@ -64,7 +66,8 @@ impl Previews {
     }
 
     async fn cluster(&self, cluster: &str) -> ClusterSeen {
-        let (services, tasks) = join(self.world.services.list_services(cluster), self.all_tasks(cluster)).await;
+        let (services, tasks) =
+            join(self.world.services.list_services(cluster), self.all_tasks(cluster)).await;
         let services = services.map(|arns| arns.iter().map(|arn| last_part(arn).to_owned()).collect());
         let gap = |error: Error| super::act::words(&error);
         ClusterSeen {
@@ -177,7 +180,8 @@ impl super::Memory {
         for (cluster, seen) in clusters {
             for task in seen.tasks.seen().into_iter().flatten() {
                 let Some(group) = task.group.clone() else { continue };
-                let owner = owners.get(&(cluster.as_str(), group)).and_then(|owner| self.tasks.get_mut(*owner));
+                let owner =
+                    owners.get(&(cluster.as_str(), group)).and_then(|owner| self.tasks.get_mut(*owner));
                 if let Some((_, tasks)) = owner {
                     tasks.push(task.clone());
                 }
@@ -194,9 +198,14 @@ impl super::Memory {
 fn gaps(cluster: &str, seen: &ClusterSeen) -> Vec<String> {
     fn gap<T>(what: &str, cluster: &str, look: &Look<T>) -> Option<String> {
         match look {
-            Look::Gap(why) => Some(format!("the {what} of cluster `{cluster}` could not be looked at: {why}")),
+            Look::Gap(why) => {
+                Some(format!("the {what} of cluster `{cluster}` could not be looked at: {why}"))
+            }
             Look::Not | Look::Seen(_) => None,
         }
     }
-    [gap("services", cluster, &seen.services), gap("tasks", cluster, &seen.tasks)].into_iter().flatten().collect()
+    [gap("services", cluster, &seen.services), gap("tasks", cluster, &seen.tasks)]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use longshore_decide::service::{Gate, gate_spec, gate_started_by};
 use longshore_model::call::ListTasks;
 use longshore_model::preview::HookAction;
-use longshore_model::{Error, Kind, Timestamp};
-use longshore_world::{Clock, Ecs, HookCall, Hooks};
+use longshore_model::{Error, Kind};
+use longshore_world::{Ecs, HookCall, Hooks};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -22,19 +22,19 @@ const CONTEXT: &str = "LONGSHORE_HOOK";
 /// Who we are, for the `stoppedReason` of a hook's task that took too long.
 const WHO: &str = "longshore serve";
 
-/// Runs hooks that are tasks. One whose task still runs from an earlier process is followed, and not run twice.
+/// Runs hooks that are tasks. An attempt whose task was started by an earlier process is followed, and not run twice, also
+/// when the task has ended meanwhile.
 #[derive(Debug)]
 pub struct TaskHooks {
     runner: Runner,
     ecs: Arc<dyn Ecs>,
-    clock: Arc<dyn Clock>,
 }
 
 impl TaskHooks {
     /// With a runner of its own.
     #[must_use]
-    pub fn new(runner: Runner, ecs: Arc<dyn Ecs>, clock: Arc<dyn Clock>) -> Self {
-        Self { runner, ecs, clock }
+    pub fn new(runner: Runner, ecs: Arc<dyn Ecs>) -> Self {
+        Self { runner, ecs }
     }
 }
 
@@ -63,9 +63,9 @@ impl Hooks for TaskHooks {
             ..ListTasks::default()
         };
         let running = self.ecs.list_tasks(&mine).await?;
-        let Timestamp(now) = self.clock.now();
-        let mut spec =
-            gate_spec(&gate, &place, &call.cluster, definition, running, WHO, format!("{owner}-{now}"));
+        // Tokens are made of the run's name: ECS gives the task of this attempt again, whoever asks.
+        let name = format!("{owner}-{}", call.began.0);
+        let mut spec = gate_spec(&gate, &place, &call.cluster, definition, running, WHO, name);
         spec.request.tags = (!call.tags.is_empty()).then(|| call.tags.clone());
         let mut run = Run::new(spec, self.runner.now());
         let (_stop, mut stopped) = mpsc::unbounded_channel();

@@ -44,7 +44,8 @@ impl Previews {
     }
 
     async fn tidy_notices(&self) -> Result<(), Error> {
-        let told = self.world.notifiers.iter().map(|notifier| self.book.read::<Told>(NOTIFIERS, notifier.name()));
+        let told =
+            self.world.notifiers.iter().map(|notifier| self.book.read::<Told>(NOTIFIERS, notifier.name()));
         // One that was never told anything has begun nowhere: it hears of what is new.
         let told: Vec<String> =
             try_join_all(told).await?.into_iter().flatten().map(|kept| kept.value.up_to).collect();

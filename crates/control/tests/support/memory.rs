@@ -7,10 +7,13 @@ use async_trait::async_trait;
 use longshore_model::{Error, Kind};
 use longshore_world::{Expect, Row, Scan, Store, Write, Written};
 
-/// Rows by table and key.
+/// A row's generation and document, by table and key.
+type Rows = BTreeMap<(&'static str, String), (u64, Vec<u8>)>;
+
+/// A store that forgets everything at its end.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    rows: Mutex<BTreeMap<(&'static str, String), (u64, Vec<u8>)>>,
+    rows: Mutex<Rows>,
     down: Mutex<bool>,
 }
 
@@ -18,6 +21,12 @@ impl Memory {
     /// From now on, whether each call fails.
     pub(crate) fn set_down(&self, down: bool) {
         *self.down.lock().unwrap() = down;
+    }
+
+    /// The keys of a table.
+    pub(crate) fn keys(&self, table: &str) -> Vec<String> {
+        let rows = self.rows.lock().unwrap();
+        rows.keys().filter(|(own, _)| *own == table).map(|(_, key)| key.clone()).collect()
     }
 
     fn is_up(&self) -> Result<(), Error> {

@@ -85,7 +85,6 @@ pub fn comment(notice: &Notice, view: Option<&EnvironmentView>) -> String {
     let from_view = || view.map(|view| view.log_tail.as_slice()).unwrap_or_default();
     let log = if notice.log_tail.is_empty() { from_view() } else { &notice.log_tail };
     lines.extend(details(log));
-    lines.extend([String::new(), "`/preview help` says what can be asked for here.".to_owned()]);
     cut(&lines.join("\n"), COMMENT_LIMIT)
 }
 

@@ -23,6 +23,7 @@ pub mod sns;
 pub mod sweep;
 pub mod telling;
 pub mod timeline;
+pub mod told;
 pub mod trigger;
 pub mod view;
 pub mod webhook;

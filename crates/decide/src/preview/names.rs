@@ -8,11 +8,11 @@ use longshore_model::preview::{Names, Policy, Subject, Trigger};
 use sha2::{Digest, Sha256};
 
 /// Characters of a DNS label (RFC 1035, 2.3.4).
-pub const LABEL_LIMIT: usize = 63;
+pub(super) const LABEL_LIMIT: usize = 63;
 /// Characters of an ECS service name (API reference of CreateService).
-pub const SERVICE_LIMIT: usize = 255;
+const SERVICE_LIMIT: usize = 255;
 /// Characters of a target group name (API reference of CreateTargetGroup).
-pub const TARGET_GROUP_LIMIT: usize = 32;
+const TARGET_GROUP_LIMIT: usize = 32;
 /// Hexadecimal digits of a hash: 40 bits.
 const HASH_LENGTH: usize = 10;
 

@@ -77,7 +77,7 @@ fn target_groups_of_long_branches_are_cut_and_stages_differ() {
     checkout.app = "checkout".to_owned();
     let names_of = |policy: &Policy| names(policy, &branch("JIRA-1234-add-coupons")).target_groups;
     let dev = names_of(&checkout);
-    assert_eq!(dev[0].len(), TARGET_GROUP_LIMIT);
+    assert_eq!(dev[0].len(), 32);
     checkout.cluster = "staging".to_owned();
     assert_ne!(names_of(&checkout), dev);
 

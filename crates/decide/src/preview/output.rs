@@ -61,8 +61,11 @@ mod tests {
         let options = [("awslogs-group", "/web"), ("awslogs-stream-prefix", "x")];
         let options = options.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let log_driver = Some(LogDriver { name: "awslogs".into(), options });
-        let container =
-            |name: &str| ContainerSummary { name: name.into(), log_driver: log_driver.clone(), ..ContainerSummary::default() };
+        let container = |name: &str| ContainerSummary {
+            name: name.into(),
+            log_driver: log_driver.clone(),
+            ..ContainerSummary::default()
+        };
         let task = Task { arn: "arn:aws:ecs:r:1:task/c/0af".into(), ..Task::default() };
         let of = |names: &[&str]| {
             let containers = names.iter().map(|name| container(name)).collect();

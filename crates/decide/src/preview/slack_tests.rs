@@ -54,7 +54,7 @@ fn nothing_hostile_becomes_a_mention_or_a_link_and_nothing_is_too_long() {
     let mut hostile = notice(Moment::Ready);
     hostile.revision.branch = "`<!channel>`<https://evil.example|ok>\n*x*".to_owned();
     hostile.text = format!("<!here> {}", "&".repeat(4000));
-    hostile.log_tail = vec!["```<!channel>".repeat(500), "é".repeat(200)];
+    hostile.log_tail = vec!["<!channel>".repeat(500), "``` <!here>".repeat(20)];
     hostile.url = Some("https://x.example/>|<!here>".to_owned());
     let message = message(&hostile, Some(&view()));
     let mut texts = vec![message["text"].as_str().unwrap().to_owned()];
@@ -63,7 +63,7 @@ fn nothing_hostile_becomes_a_mention_or_a_link_and_nothing_is_too_long() {
         texts.push(text.unwrap().to_owned());
     }
     for text in &texts {
-        assert!(text.chars().count() <= SECTION_LIMIT, "{} characters", text.chars().count());
+        assert!(text.chars().count() <= 3000, "{} characters", text.chars().count());
         let without_url = text.replacen("<https://x.example/!here>", "", 1);
         assert!(!without_url.contains(['<', '>']), "{text}");
     }

@@ -22,7 +22,7 @@ pub struct Seen<'a> {
     /// What was seen of each cluster.
     pub clusters: &'a BTreeMap<String, ClusterSeen>,
     /// Environments whose site our own proxy was given; absent when it is elsewhere.
-    pub sites: Option<&'a BTreeSet<String>>,
+    pub sites: Option<BTreeSet<&'a str>>,
     /// Environments that had a round in this process: their timers run here.
     pub known: &'a BTreeSet<String>,
 }
@@ -86,7 +86,8 @@ impl<'a> Judge<'a> {
         for (cluster, look) in seen.clusters {
             let groups = tasks.entry(cluster).or_default();
             for task in look.tasks.seen().into_iter().flatten() {
-                if let Some(service) = task.group.as_deref().and_then(|group| group.strip_prefix("service:")) {
+                if let Some(service) = task.group.as_deref().and_then(|group| group.strip_prefix("service:"))
+                {
                     groups.entry(service).or_default().push(task);
                 }
             }
@@ -146,7 +147,9 @@ impl<'a> Judge<'a> {
         let schedule = environment::schedule(record, Some(policy), self.now);
         let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
         let is_warned = record.progress.warned_of == schedule.expires_at;
-        is_past(schedule.expires_at) || is_past(schedule.sleeps_at) || (is_past(schedule.warns_at) && !is_warned)
+        is_past(schedule.expires_at)
+            || is_past(schedule.sleeps_at)
+            || (is_past(schedule.warns_at) && !is_warned)
     }
 
     /// Whether its cluster has something else than what is recorded. What could not be seen does not differ.
@@ -172,7 +175,7 @@ impl<'a> Judge<'a> {
     /// Whether our own proxy does not know it yet, as after a restart.
     fn lacks_site(&self, record: &Environment, policy: &Policy) -> bool {
         let is_ours = matches!(environment::route(record, Some(policy)), Some(Route::Proxy { .. }));
-        is_ours && self.seen.sites.is_some_and(|sites| !sites.contains(&record.names.id))
+        is_ours && self.seen.sites.as_ref().is_some_and(|sites| !sites.contains(record.names.id.as_str()))
     }
 }
 

@@ -72,7 +72,10 @@ mod tests {
     fn each_is_told_once_and_late_ones_are_not_lost() {
         let at = |minutes: i64| Timestamp(minutes * 60_000);
         let mut told = Told::begin(at(100));
-        assert!(told.is_due(&key(95, "a")) && !told.is_due(&key(89, "a")), "a new one hears the last ten minutes");
+        assert!(
+            told.is_due(&key(95, "a")) && !told.is_due(&key(89, "a")),
+            "a new one hears the last ten minutes"
+        );
         told.add(&key(101, "b"), at(101));
         assert!(!told.is_due(&key(101, "b")));
         assert!(told.is_due(&key(101, "a")) && told.is_due(&key(100, "z")), "stored later than its key says");
@@ -86,6 +89,9 @@ mod tests {
         let at = |minutes: i64| Timestamp(minutes * 60_000);
         let mut told = Told::begin(at(0));
         told.add(&key(500, "a"), at(5000));
-        assert!(told.is_due(&key(501, "b")), "told in order: what comes behind is not left out, however old it is");
+        assert!(
+            told.is_due(&key(501, "b")),
+            "told in order: what comes behind is not left out, however old it is"
+        );
     }
 }

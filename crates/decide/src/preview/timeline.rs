@@ -1,6 +1,6 @@
 //! The lines of an environment's timeline: what differs between a record and the one before.
 
-use longshore_model::preview::{Environment, EntryKind, HookState, Presence, Sleep};
+use longshore_model::preview::{EntryKind, Environment, HookState, Presence, Sleep};
 
 use super::environment::Outcome;
 
@@ -25,7 +25,7 @@ pub fn lines(
         }
         (Some(_), None) => lines.push((EntryKind::State, "nothing of it is left".to_owned())),
         (Some(before), Some(after)) => {
-            asked(before, after, by.unwrap_or("github"), &mut lines);
+            asked(before, after, by, &mut lines);
             done(before, after, outcome, &mut lines);
             hooks(before, after, &mut lines);
             if after.progress.failure != before.progress.failure
@@ -41,7 +41,8 @@ pub fn lines(
     lines
 }
 
-fn asked(before: &Environment, after: &Environment, by: &str, lines: &mut Vec<(EntryKind, String)>) {
+fn asked(before: &Environment, after: &Environment, who: Option<&str>, lines: &mut Vec<(EntryKind, String)>) {
+    let by = who.unwrap_or("github");
     let (old, new) = (&before.wish, &after.wish);
     let mut say = |by: &str, what: String| lines.push((EntryKind::Asked, format!("{by}: {what}")));
     if new.revision != old.revision {
@@ -52,7 +53,9 @@ fn asked(before: &Environment, after: &Environment, by: &str, lines: &mut Vec<(E
         say(by, "try again".to_owned());
     }
     match (&old.presence, &new.presence) {
-        (Presence::Up { .. }, Presence::Down(removal)) => say(&removal.by, format!("remove it: {}", removal.why)),
+        (Presence::Up { .. }, Presence::Down(removal)) => {
+            say(&removal.by, format!("remove it: {}", removal.why))
+        }
         (Presence::Down(_), Presence::Up { by }) => say(by, "make it again".to_owned()),
         (Presence::Up { by: old }, Presence::Up { by }) if old != by => say(by, "keep it".to_owned()),
         _ => {}
@@ -63,7 +66,8 @@ fn asked(before: &Environment, after: &Environment, by: &str, lines: &mut Vec<(E
     if new.keep_until != old.keep_until && new.keep_until.is_some() {
         say(by, "keep it for longer".to_owned());
     }
-    if new.sleep != old.sleep {
+    // A round that uses the wish up asks for nothing.
+    if new.sleep != old.sleep && who.is_some() {
         say(by, if new.sleep == Sleep::Asleep { "put it to sleep" } else { "wake it" }.to_owned());
     }
 }

@@ -22,19 +22,31 @@ pub fn view(
     };
     let is_asleep =
         record.state == State::Asleep || (wish.sleep == Sleep::Asleep && progress.asleep_since.is_some());
-    let usd_per_day = if is_asleep { Some(0.0) } else { policy.and_then(cost::usd_per_day) };
+    // What has failed is of the past as soon as something else is wished: nobody should take it for the new wish's end.
+    let failure =
+        progress.failure.as_ref().filter(|it| it.revision == wish.revision && it.attempt == wish.attempt);
+    let is_tried = record.state == State::Failed && progress.failure.is_some() && failure.is_none();
+    let state = match (is_tried, &progress.deployed) {
+        (false, _) => record.state,
+        (true, Some(_)) => State::Updating,
+        (true, None) => State::Creating,
+    };
+    let usd_per_day = policy.and_then(cost::usd_per_day).map(|usd| if is_asleep { 0.0 } else { usd });
+    // What has failed is said once.
+    let is_news = |reason: &&String| failure.is_none_or(|failure| !reason.ends_with(&failure.why));
+    let waiting = record.waiting.iter().filter(|_| !is_tried).filter(is_news).cloned().collect();
     EnvironmentView {
         id: record.names.id.clone(),
         repository: record.repository.clone(),
         branch: wish.revision.branch.clone(),
         pull_request: wish.revision.pull_request,
-        state: record.state.word().to_owned(),
+        state: state.word().to_owned(),
         url: url.filter(|_| progress.deployed.is_some()),
         sha: wish.revision.sha.clone(),
         deployed_sha: progress.deployed.as_ref().map(|deployed| deployed.revision.sha.clone()),
-        waiting: record.waiting.clone(),
-        failure: progress.failure.as_ref().map(|failure| failure.why.clone()),
-        log_tail: progress.failure.as_ref().map(|failure| failure.log_tail.clone()).unwrap_or_default(),
+        waiting,
+        failure: failure.map(|failure| failure.why.clone()),
+        log_tail: failure.map(|failure| failure.log_tail.clone()).unwrap_or_default(),
         pinned: wish.pinned,
         by: by.clone(),
         created_at: time(progress.created_at),
@@ -105,11 +117,37 @@ mod tests {
     }
 
     #[test]
+    fn what_has_failed_is_over_with_the_next_wish() {
+        let mut record = environment("feature/x");
+        record.state = State::Failed;
+        record.waiting = vec!["commit aaa1 does not run: it crashed".to_owned(), "it sleeps".to_owned()];
+        record.progress.failure = Some(Failure {
+            revision: record.wish.revision.clone(),
+            attempt: record.wish.attempt,
+            why: "it crashed".to_owned(),
+            log_tail: Vec::new(),
+            at: NOW,
+        });
+        let shown = |record: &Environment| view(record, None, None, &Schedule::default());
+        assert_eq!(
+            (shown(&record).state.as_str(), shown(&record).failure.as_deref()),
+            ("failed", Some("it crashed"))
+        );
+        assert_eq!(shown(&record).waiting, ["it sleeps"], "the failure says the other one");
+        record.wish.attempt += 1;
+        let tried = shown(&record);
+        assert_eq!((tried.state.as_str(), tried.failure, tried.waiting.len()), ("creating", None, 0));
+    }
+
+    #[test]
     fn a_sleeping_environment_costs_nothing() {
         let mut record = environment("feature/x");
         record.state = State::Asleep;
-        let shown = view(&record, Some(&policy()), None, &Schedule::default());
-        assert_eq!(shown.usd_per_day, Some(0.0));
+        let mut policy = policy();
+        let shown = |policy: &Policy| view(&record, Some(policy), None, &Schedule::default()).usd_per_day;
+        assert_eq!(shown(&policy), None, "what nobody knows awake, nobody knows asleep");
+        policy.limits.hourly_usd = Some(1);
+        assert_eq!(shown(&policy), Some(0.0));
     }
 
     #[test]

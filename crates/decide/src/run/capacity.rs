@@ -45,7 +45,6 @@ mod tests {
             arn: format!("arn:aws:ecs:r:1:container-instance/c/{id}"),
             free_cpu,
             free_memory,
-            ..Instance::default()
         };
         let cases = [
             (vec![], None),

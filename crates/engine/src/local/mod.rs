@@ -13,6 +13,8 @@ use longshore_model::instance::{Resource, VersionInfo};
 use longshore_model::placement::Attribute;
 use serde_json::json;
 
+use crate::beside::queues::{Client, EVENTS_QUEUE};
+use crate::clock::now;
 use crate::engine::Engine;
 use crate::keys::random_bytes;
 use crate::refusal::Refusal;
@@ -59,6 +61,18 @@ impl Engine {
             let request = Request::RegisterContainerInstance(instance(region, zone, machine));
             world.call(request, caller.clone(), 0).await?;
         }
+        Ok(())
+    }
+
+    /// Makes the queue of the engine's own events in a region, unless it is there.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn make_events_queue(self: &Arc<Self>, region: &str) -> Result<(), Refusal> {
+        let world = self.own_world(region);
+        let client = Client { host: "localhost", user_id: &self.account };
+        world.queues.call("CreateQueue", json!({"QueueName": EVENTS_QUEUE}), client, now()).await?;
+        self.hear(&world);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{serve, terminal};
+use crate::{daemon, serve, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,5 +26,10 @@ pub(crate) fn execute(arguments: Arguments) -> Result<u8> {
         None => serve::default_state()?,
     };
     terminal::data(serve::access(&state)?.exports().as_bytes())?;
+    if let Some(local) = daemon::reach(&daemon::within(&state)) {
+        let exports =
+            format!("export LONGSHORE_SERVER={}\nexport LONGSHORE_TOKEN={}\n", local.endpoint, local.token);
+        terminal::data(exports.as_bytes())?;
+    }
     Ok(0)
 }

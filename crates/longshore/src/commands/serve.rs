@@ -20,8 +20,10 @@ Examples:
   longshore serve --state /var/lib/longshore
   LONGSHORE_LOG=debug longshore serve    every round, with its id
 
-It gives every branch and pull request that longshore.toml speaks of an environment of its own. GitHub's token and the
-webhook's secret come from GITHUB_TOKEN and GITHUB_WEBHOOK_SECRET, or from the variables that longshore.toml names.
+It gives every branch and pull request that longshore.toml speaks of an environment of its own.
+GitHub's token and the webhook's secret come from GITHUB_TOKEN and GITHUB_WEBHOOK_SECRET, or from
+the variables that longshore.toml names.
+
 `longshore up` has one inside, with a stand-in for GitHub: no account is needed to try it.";
 
 /// Serve the control plane: preview environments, webhooks, API and dashboard
@@ -49,8 +51,16 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
         None => daemon::default_directory()?,
     };
     let place = Place::open(&directory)?;
-    let setup =
-        Setup { config, place, aws: Settings::default(), secret: env::secret, secrets: BTreeMap::new() };
+    let listener = daemon::bind(config.serve.listen).await?;
+    let setup = Setup {
+        proxy: vec![config.serve.proxy],
+        config,
+        place,
+        listener,
+        aws: Settings::default(),
+        secret: env::secret,
+        secrets: BTreeMap::new(),
+    };
     let daemon = daemon::start(setup).await?;
     introduce(&daemon, &directory);
     until_told_to_end().await?;
@@ -59,8 +69,8 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
 }
 
 fn introduce(daemon: &Daemon, directory: &Path) {
-    terminal::talk(&format!("dashboard: {}", daemon.endpoint), Style::Plain);
-    terminal::talk(&format!("webhooks: {}/webhooks/github", daemon.endpoint), Style::Plain);
+    terminal::talk(&format!("dashboard: {}", daemon.public_url), Style::Plain);
+    terminal::talk(&format!("webhooks: {}/webhooks/github", daemon.public_url), Style::Plain);
     terminal::talk(&format!("environments: behind http://{}", daemon.proxy), Style::Plain);
     let token = directory.join("token");
     terminal::talk(&format!("an operator's token is in {}", token.display()), Style::Plain);

@@ -21,7 +21,7 @@ pub(crate) struct Serve {
     pub(crate) proxy: SocketAddr,
     /// Where load balancers in front of it are, such as `10.0.0.0/16`: their `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<String>,
-    /// The SQS queue with EventBridge's events (name or URL), as `longshore templates events` makes it. Without one,
+    /// The SQS queue with EventBridge's events (name or URL), as `templates/events.yaml` makes it. Without one,
     /// changes are noticed by looking alone.
     pub(crate) queue: Option<String>,
     /// GitHub.

@@ -6,6 +6,7 @@ mod place;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,13 +33,14 @@ use tokio::task::JoinSet;
 use crate::config::{self, Config};
 use crate::error::Failed;
 use crate::provider::WallClock;
+use crate::terminal::{self, Style};
 
 pub(crate) use self::place::{Place, default_directory, local, reach, within};
 
 /// The lease of those who drive environments.
 const LEASE: &str = "previews";
 /// The name of the operator's token on this machine.
-const LOCAL_TOKEN: &str = "this machine";
+const LOCAL_TOKEN: &str = "this-machine";
 /// A holder that died on another machine blocks the others for so long.
 const LEASE_TIME: Duration = Duration::from_secs(15);
 /// Rounds under way and open requests have so long when the daemon ends.
@@ -50,6 +52,10 @@ const NOTE_REQUESTS: Duration = Duration::from_secs(5);
 pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) place: Place,
+    /// Where the API and the dashboard are.
+    pub(crate) listener: TcpListener,
+    /// Where our own proxy listens: the first of these that can be had.
+    pub(crate) proxy: Vec<SocketAddr>,
     /// How AWS is reached.
     pub(crate) aws: Settings,
     /// Secrets by the names of their environment variables; `up` has its own.
@@ -67,31 +73,32 @@ impl Setup {
 
 /// A daemon that serves.
 pub(crate) struct Daemon {
-    /// Where the API and the dashboard are.
+    /// Where the API and the dashboard are, on this machine.
     pub(crate) endpoint: String,
+    /// Where people and GitHub reach them.
+    pub(crate) public_url: String,
     /// Where the environments behind our own proxy are.
     pub(crate) proxy: SocketAddr,
     stop: Shutdown,
     sites: Arc<Sites>,
     tasks: JoinSet<()>,
-    _place: Place,
+    place: Place,
 }
 
 /// Starts everything; when it returns, requests are answered.
 pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     let Config { serve, .. } = &setup.config;
-    let listener = bind(serve.listen).await?;
-    let endpoint = format!("http://{}", listener.local_addr().context("the listener has no address")?);
+    let endpoint = endpoint(&setup.listener)?;
     let public_url = serve.url.clone().unwrap_or_else(|| endpoint.clone());
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let key = Key::new(&setup.place.key);
-    let options = SiteOptions::new(vec![serve.proxy], key.clone(), &public_url);
+    let options = SiteOptions::new(setup.proxy.clone(), key.clone(), &public_url);
     let sites = Arc::new(Sites::start(options, Arc::clone(&clock)).await?);
     let policies = policies(&setup.config, sites.address())?;
     let aws = Arc::new(Aws::connect(setup.aws.clone()).await?);
     let github = outside::github(&setup)?;
     let runner = Runner::new(Arc::clone(&aws) as _, Arc::clone(&aws) as _);
-    let tasks = TaskHooks::new(runner, Arc::clone(&aws) as _, Arc::clone(&clock));
+    let tasks = TaskHooks::new(runner, Arc::clone(&aws) as _);
     let world = World {
         services: Arc::new(GatheredServices::new(Arc::clone(&aws) as _)),
         ecs: Arc::new(GatheredEcs::new(Arc::clone(&aws) as _)),
@@ -108,6 +115,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     tokens::keep(&book, LOCAL_TOKEN, Role::Operator, &setup.place.token, clock.now()).await?;
     let driver = Driver::new(Arc::clone(&clock));
     let previews = Arc::new(Previews::new(world, book.clone(), policies.clone()));
+    previews.reopen().await?;
     let desk = Arc::new(Desk::of(Arc::clone(&previews), driver.clone()));
     let lease = Lease::new(book, LEASE, setup.place.holder.clone(), LEASE_TIME, clock);
     let queue = serve.queue.as_ref();
@@ -116,7 +124,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
         desk: Arc::clone(&desk),
         secrets: secrets(&setup),
         login: outside::login(&setup, &public_url)?,
-        public_url,
+        public_url: public_url.clone(),
         repositories_url: outside::repositories_url(&serve.github.api),
         trusted_proxies: trusted(&serve.trusted_proxies)?,
         glance: Arc::new(glance::Cluster::new(aws, clusters(&policies), driver.clone(), lease.clone())),
@@ -126,17 +134,22 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     setup.place.announce(&endpoint, &sites.address().to_string())?;
     let stop = Shutdown::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve_http(listener, app, stop.clone()));
+    tasks.spawn(serve_http(setup.listener, app, stop.clone()));
     tasks.spawn(watch_requests(Arc::clone(&sites), desk, stop.clone()));
     tasks.spawn({
         let stop = stop.clone();
         async move { drive(previews, &driver, &lease, queue, &stop).await }
     });
     let proxy = sites.address();
-    Ok(Daemon { endpoint, proxy, stop, sites, tasks, _place: setup.place })
+    Ok(Daemon { endpoint, public_url, proxy, stop, sites, tasks, place: setup.place })
 }
 
 impl Daemon {
+    /// Where its state is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.place.directory()
+    }
+
     /// Ends: what is under way is finished, within bounds.
     pub(crate) async fn shutdown(mut self) {
         self.stop.request(GRACE);
@@ -189,6 +202,9 @@ fn policies(config: &Config, proxy: SocketAddr) -> Result<BTreeMap<String, Arc<P
             None => failed.into(),
         });
     }
+    for warning in longshore_decide::preview::check::warnings(&policies) {
+        terminal::talk(&format!("warning: {warning}"), Style::Warning);
+    }
     Ok(policies.into_iter().map(|policy| (policy.repository.clone(), Arc::new(policy))).collect())
 }
 
@@ -215,7 +231,13 @@ fn secrets(setup: &Setup) -> Secrets {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
+/// Where a listener is reached.
+pub(crate) fn endpoint(listener: &TcpListener) -> Result<String> {
+    Ok(format!("http://{}", listener.local_addr().context("the listener has no address")?))
+}
+
+/// Opens the port of the API and the dashboard.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::AddrInUse => {

@@ -135,7 +135,7 @@ pub(super) fn login(setup: &Setup, public_url: &str) -> Result<Option<Arc<dyn Lo
         api: serve.github.api.clone(),
         client_id: login.client_id.clone(),
         client_secret: Secret::new(client_secret),
-        redirect_uri: format!("{public_url}/login/github/back"),
+        redirect_uri: format!("{public_url}/login/callback"),
         operators: login.operators.clone(),
         viewers: login.viewers.clone(),
         organisation: login.organisation.clone().map(|name| (name, Role::Viewer)),

@@ -22,6 +22,8 @@ const ENDPOINT: &str = "endpoint";
 const PROXY: &str = "proxy";
 /// The token of an operator on this machine.
 const TOKEN: &str = "token";
+/// What all tokens begin with, so that scanners for secrets know them.
+const TOKEN_PREFIX: &str = "longshore_";
 /// Locked by the process that serves from here; what it holds is the name under which it holds the lease.
 const HOLDER: &str = "holder";
 /// The daemon's directory within the engine's, where `longshore up` keeps it.
@@ -47,7 +49,7 @@ pub(crate) struct Place {
     pub(crate) key: [u8; 32],
     /// The operator's token.
     pub(crate) token: String,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// The daemon's directory unless another is asked for.
@@ -91,22 +93,28 @@ impl Place {
             .mode(0o700)
             .create(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-        let key = hex::decode(kept(&directory.join(KEY))?.trim()).ok().and_then(|key| key.try_into().ok());
+        let key =
+            hex::decode(kept(&directory.join(KEY), "")?.trim()).ok().and_then(|key| key.try_into().ok());
         let Some(key) = key else {
             return Err(Failed::new(format!("`{}` holds no key", directory.join(KEY).display()))
                 .with_hint("remove it: then a new one is made, and people log in again")
                 .into());
         };
-        let token = kept(&directory.join(TOKEN))?.trim().to_owned();
+        let token = kept(&directory.join(TOKEN), TOKEN_PREFIX)?.trim().to_owned();
         let lock = fs_err::OpenOptions::new().create(true).append(true).open(directory.join(HOLDER))?;
         let lock = lock.into_parts().0;
-        let mut place = Self { directory: directory.to_owned(), holder: random()?, key, token, _lock: None };
+        let mut place = Self { directory: directory.to_owned(), holder: random()?, key, token, lock: None };
         // Who had the lock has ended, so its lease is ours at once. A second process here is another holder.
         if lock.try_lock().is_ok() {
-            place.holder = kept(&directory.join(HOLDER))?.trim().to_owned();
-            place._lock = Some(lock);
+            place.holder = kept(&directory.join(HOLDER), "")?.trim().to_owned();
+            place.lock = Some(lock);
         }
         Ok(place)
+    }
+
+    /// Where all of it is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The file of the store.
@@ -114,22 +122,25 @@ impl Place {
         self.directory.join(STORE)
     }
 
-    /// Says where it serves.
+    /// Says where it serves. A second process here leaves that to the first.
     pub(crate) fn announce(&self, endpoint: &str, proxy: &str) -> Result<()> {
+        if self.lock.is_none() {
+            return Ok(());
+        }
         fs_err::write(self.directory.join(PROXY), proxy)?;
         Ok(fs_err::write(self.directory.join(ENDPOINT), endpoint)?)
     }
 }
 
-/// A secret that is made once and kept; a file that is empty counts as none.
-fn kept(file: &Path) -> Result<String> {
+/// A secret that is made once, with this before it, and kept; a file that is empty counts as none.
+fn kept(file: &Path, prefix: &str) -> Result<String> {
     match fs_err::read_to_string(file) {
         Ok(text) if !text.trim().is_empty() => return Ok(text),
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    let text = random()?;
+    let text = format!("{prefix}{}", random()?);
     let mut options = std::fs::OpenOptions::new();
     let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file);
     let mut opened = opened.with_context(|| format!("cannot write {}", file.display()))?;

@@ -130,6 +130,10 @@ pub struct Progress {
     pub failure: Option<Failure>,
     /// What it has in AWS, as far as it cannot be told from its names.
     pub resources: Resources,
+    /// The deploy after which hooks began last: what they have made is there, also when the deploy failed. Those before the
+    /// removal then run, too.
+    #[serde(default)]
+    pub hooked: Option<Deployed>,
     /// Hooks that have begun in this life, by their key (`MOMENT/SHA/NAME`).
     pub hooks: BTreeMap<String, HookRun>,
     /// What was begun and whose outcome is not known: a call that may or may not have reached AWS.
@@ -155,6 +159,12 @@ pub struct Progress {
     /// The failure was not told yet.
     #[serde(default)]
     pub untold: bool,
+    /// The `since` of the removal that has begun.
+    #[serde(default)]
+    pub removing_since: Option<Timestamp>,
+    /// What was deployed last does not run any more either: it did not wake.
+    #[serde(default)]
+    pub broken: bool,
     /// All that it has was seen to be as it should be. Until something is due or its tasks change, nothing else is looked
     /// at.
     #[serde(default)]
@@ -206,6 +216,9 @@ pub struct Resources {
     pub dns_name: Option<String>,
     /// Families whose revisions are ours to deregister.
     pub families: Vec<String>,
+    /// While it is removed: the last of all active revisions of these families. Once that is deregistered, none is left.
+    #[serde(default)]
+    pub last_revision: Option<String>,
     /// The cluster of its services: that of the policy when it was made.
     #[serde(default)]
     pub cluster: Option<String>,

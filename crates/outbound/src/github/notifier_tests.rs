@@ -130,6 +130,7 @@ impl Scene {
 #[tokio::test]
 async fn a_whole_life_is_two_deployments_and_one_comment() {
     let mut scene = Scene::new().await;
+    let first = "queued in_progress success inactive";
     for (moment, sha) in [
         (Moment::Queued, "a"),
         (Moment::Creating, "a"),
@@ -137,14 +138,15 @@ async fn a_whole_life_is_two_deployments_and_one_comment() {
         (Moment::Updating, "b"),
         (Moment::Failed, "b"),
         (Moment::Updated, "b"),
-        (Moment::Asleep, "b"),
-        (Moment::Awake, "b"),
-        (Moment::Expiring, "b"),
-        (Moment::Removing, "b"),
     ] {
         scene.tell(moment, sha).await;
     }
-    let first = "queued in_progress success inactive";
+    assert_eq!(scene.hub().states(), [first, "in_progress failure success"]);
+    for (moment, sha) in
+        [(Moment::Asleep, "b"), (Moment::Awake, "b"), (Moment::Expiring, "b"), (Moment::Removing, "b")]
+    {
+        scene.tell(moment, sha).await;
+    }
     let second = "in_progress failure success success success success inactive";
     assert_eq!(scene.hub().states(), [first, second]);
     scene.tell(Moment::HookFailed, "b").await;
@@ -180,20 +182,19 @@ async fn what_is_told_again_after_a_crash_makes_nothing_twice() {
 }
 
 #[tokio::test]
-async fn only_the_deployments_of_this_environment_become_inactive() {
+async fn only_the_deployments_of_this_environment_are_touched() {
     let mut scene = Scene::new().await;
-    scene.tell(Moment::Ready, "a").await;
-    let deployment = |id: u64, environment: &str| json!({"id": id, "sha": "c", "environment": environment});
-    let kept = |environment: &str, state: &str| (deployment(0, environment), vec![state.to_owned()]);
-    for (id, environment, state) in [
-        (10, "production", "success"),
-        (11, "preview/changes-3f2a.hello", "failure"),
-        (12, "preview/changes-3f2a.hello", "inactive"),
+    let (same, other) = ("a".repeat(40), "c".repeat(40));
+    for (id, sha, environment, state) in [
+        (10, &same, "production", "success"),
+        (11, &other, "preview/changes-3f2a.hello", "failure"),
+        (12, &other, "preview/changes-3f2a.hello", "inactive"),
     ] {
-        let (mut document, states) = kept(environment, state);
-        document["id"] = json!(id);
-        scene.hub().deployments.insert(id, (document, states));
+        let document = json!({"id": id, "sha": sha, "environment": environment});
+        scene.hub().deployments.insert(id, (document, vec![state.to_owned()]));
     }
+    scene.tell(Moment::Ready, "a").await;
+    assert_eq!(scene.hub().states(), ["success", "success", "failure", "inactive"]);
     scene.memory = None;
     scene.tell(Moment::Removed, "a").await;
     assert_eq!(scene.hub().states(), ["success inactive", "success", "failure inactive", "inactive"]);

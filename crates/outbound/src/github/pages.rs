@@ -59,16 +59,14 @@ impl GitHub {
         for _ in 0..MAX_LOOKS {
             let look: Look<T> = self.look(what, path).await?;
             let keys: Vec<T::Key> = look.items.iter().map(Listed::key).collect();
-            let agreed = look.pages == 1 || look.unchanged || before.is_some_and(|before| before == keys);
-            if agreed && look.sound {
+            let is_certain = look.pages == 1 || look.unchanged || before.is_some_and(|before| before == keys);
+            if look.sound && is_certain {
                 return Ok(look.items);
             }
-            before = look.sound.then_some(keys);
+            before = Some(keys);
         }
-        Err(Error::new(
-            Kind::Unavailable,
-            format!("cannot {what}: the list changes while it is read, or a page of it is missing"),
-        ))
+        let text = format!("cannot {what}: the list changes while it is read, or a page of it is missing");
+        Err(Error::new(Kind::Unavailable, text))
     }
 
     async fn look<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Look<T>, Error> {

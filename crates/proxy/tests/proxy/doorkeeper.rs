@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
-use longshore_proxy::{Action, Admission, Doorkeeper, Forward, Guard, Head, Table, Tls};
+use longshore_proxy::{Action, Admission, Doorkeeper, Forward, Guard, Head, Limits, Options, Table, Tls};
 
 use crate::streams::{UPGRADE, upgrading};
-use crate::support::{DEADLINE, Raw, Upstream, group, listener, proxy, soon, until};
+use crate::support::{DEADLINE, Raw, Upstream, group, listener, options, proxy, proxy_with, soon, until};
 use crate::tls::{certificate, connect, h2, request, text};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -202,12 +202,17 @@ async fn the_newest_table_says_what_becomes_of_those_who_wait() {
 #[tokio::test]
 async fn the_end_of_the_proxy_waits_for_nobody_who_waits() {
     let keeper = Keeper::new(DEADLINE * 10);
-    let (proxy, address) = proxy(guarded(&keeper, &[])).await;
-    let mut client = Raw::connect(address).await;
+    let limits = Limits { grace: DEADLINE * 10, ..Limits::default() };
+    let (proxy, address) = proxy_with(Options { limits, ..options() }, guarded(&keeper, &[])).await;
+    let (mut client, mut late) = (Raw::connect(address).await, Raw::connect(address).await);
+    assert_eq!(late.get("/no").await.status(), 403);
     client.send(GET).await;
     until(|| keeper.held() == 1).await;
     let ending = tokio::spawn(async move { proxy.shutdown(DEADLINE * 10).await });
     assert_eq!(soon(client.message()).await.unwrap().text(), "in vain");
+    // Each connection may ask once more, and does not wait then either.
+    let answer = late.get("/").await;
+    assert_eq!((answer.text(), answer.header("connection")), ("in vain".into(), "close".into()));
     soon(ending).await.unwrap();
 }
 

@@ -74,6 +74,22 @@ async fn a_target_sees_the_address_that_clients_see() {
 }
 
 #[tokio::test]
+async fn a_request_whose_targets_have_all_failed_waits_for_another_one() {
+    let new = Upstream::named("new").await;
+    let host = host().await;
+    let nowhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = nowhere.local_addr().unwrap();
+    drop(nowhere);
+    host.sites.set(awake("a.shop", &public(), &[("old", closed)])).await.unwrap();
+    let waiting = tokio::spawn(host.ask("a.shop.example.com", "/", ""));
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(!waiting.is_finished(), "no other target is known yet");
+    host.sites.set(awake("a.shop", &public(), &[("new", new.address)])).await.unwrap();
+    let answer = soon(waiting).await.unwrap();
+    assert_eq!((answer.status(), answer.header("served-by")), (200, "new".into()));
+}
+
+#[tokio::test]
 async fn requests_wait_until_their_site_is_awake() {
     let target = Upstream::named("a").await;
     let host = host().await;
@@ -125,6 +141,15 @@ async fn no_more_requests_wait_than_may() {
     second.push(wait("b.shop.example.com"));
     host.sites.set(awake("b.shop", &public(), &[("u", target.address)])).await.unwrap();
     for answer in second {
+        assert_eq!(soon(answer).await.unwrap().status(), 200);
+    }
+    // All places are free again.
+    host.sites.set(asleep("a.shop", &public())).await.unwrap();
+    host.clock.0.store(2, Ordering::SeqCst);
+    let again: Vec<_> = (0..3).map(|_| wait("a.shop.example.com")).collect();
+    until(|| host.news() == [("a.shop".to_owned(), 2)]).await;
+    host.sites.set(awake("a.shop", &public(), &[("t", target.address)])).await.unwrap();
+    for answer in again {
         assert_eq!(soon(answer).await.unwrap().status(), 200);
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::encode;
 use super::frame::Frame;
 use super::table::{Row, table};
+use super::words;
 use crate::audit::{self, Deed};
 use crate::problem::Problem;
 
@@ -49,9 +50,9 @@ pub(crate) async fn show(frame: Frame, Query(from): Query<From>) -> Result<Respo
 fn row(frame: &Frame, deed: &Deed) -> Row {
     Row::new([
         html! { span.meta { (frame.time(&time(deed.at))) } },
-        html! { (deed.who) },
-        html! { span.meta { (deed.via) } },
+        html! { span.whole { (deed.who) } },
+        html! { span.meta.whole { (deed.via) } },
         html! { (deed.what) },
-        html! { (deed.outcome.as_deref().unwrap_or("not known")) },
+        html! { (words::prose(deed.outcome.as_deref().unwrap_or("not known"))) },
     ])
 }

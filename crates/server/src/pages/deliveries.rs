@@ -35,13 +35,13 @@ fn row(frame: &Frame, delivery: &DeliveryView) -> Row {
         _ => "busy",
     };
     let about = html! {
-        @if let Some(about) = &delivery.about { (about) }
+        @if let Some(about) = &delivery.about { (words::prose(about)) }
         @if let Some(repository) = &delivery.repository { p.meta { (repository) } }
     };
     let cells = [
         words::dot(group, &delivery.state),
         html! { span.meta { (frame.time(&delivery.at)) } },
-        html! { span title=(delivery.id) { (delivery.source) " " code { (delivery.event) } } },
+        html! { span.whole title=(delivery.id) { (delivery.source) " " code { (delivery.event) } } },
         about,
         html! { (delivery.text.as_deref().map(words::sentence).unwrap_or_default()) },
     ];

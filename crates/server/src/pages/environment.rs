@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::Path;
 use axum::response::Response;
+use longshore_decide::preview::told::told;
 use longshore_model::Error;
 use longshore_model::preview::view::{EntryView, EnvironmentDetail, EnvironmentView, ServiceView, TaskView};
 use maud::{Markup, html};
@@ -46,7 +47,7 @@ pub(crate) async fn show(frame: Frame, Path(id): Path<String>) -> Result<Respons
         div.columns {
             section aria-labelledby="timeline-title" {
                 h2 #timeline-title { "Timeline" }
-                (timeline(&frame, &detail))
+                (entries(&frame, &detail))
             }
             div {
                 section aria-labelledby="services-title" {
@@ -65,7 +66,7 @@ pub(crate) async fn show(frame: Frame, Path(id): Path<String>) -> Result<Respons
 
 fn remarks(it: &EnvironmentView) -> Markup {
     html! {
-        div.remarks #remarks data-live {
+        div class=(format!("remarks is-{}", words::group(&it.state))) #remarks data-live {
             @if let Some(failure) = &it.failure {
                 section.failure aria-label="Why it failed" {
                     p { (words::sentence(failure)) }
@@ -97,22 +98,23 @@ fn facts(frame: &Frame, it: &EnvironmentView) -> Markup {
     }
 }
 
-fn timeline(frame: &Frame, detail: &EnvironmentDetail) -> Markup {
+fn entries(frame: &Frame, detail: &EnvironmentDetail) -> Markup {
     let mark = |entry: &EntryView| match entry.kind.as_str() {
         "error" => "failed",
-        "done" => "ready",
         "intent" => "busy",
+        "state" => words::group(&entry.text),
+        "done" => "past",
         _ => "asleep",
     };
     html! {
         ol.timeline #timeline data-live {
-            @for entry in detail.timeline.iter().take(ENTRIES) {
-                li title=(format!("round {}", entry.round)) {
+            @for entry in told(&detail.timeline).take(ENTRIES) {
+                li data-kind=(entry.kind) title=(format!("round {}", entry.round)) {
                     span class=(format!("state {}", mark(entry))) {
                         span.dot aria-hidden="true" {}
                         span.unseen { (entry.kind) ": " }
                     }
-                    span.text { (entry.text) }
+                    span.text { (words::prose(&entry.text)) }
                     span.meta { (frame.time(&entry.at)) }
                 }
             }

@@ -78,7 +78,8 @@ fn totals(all: &[EnvironmentView]) -> Markup {
     html! {
         @if !all.is_empty() {
             (words::count(all.len(), "environment", "environments"))
-            " · " (ready) " ready · about " (words::money(usd)) " a day"
+            " · " (ready) " ready"
+            @if usd > 0.0 { " · about " (words::money(usd)) " a day" }
         }
     }
 }
@@ -116,8 +117,8 @@ fn filters(filter: &Filter, found: &[&EnvironmentView]) -> Markup {
 fn row(frame: &Frame, it: &EnvironmentView) -> Markup {
     let page = format!("/environments/{}", encode(&it.id));
     html! {
-        li.row #(format!("row-{}", it.id)) data-name=(it.branch) data-state=(it.state)
-            class=(format!("is-{}", words::group(&it.state))) {
+        li class=(format!("row is-{}", words::group(&it.state))) #(format!("row-{}", it.id))
+            data-name=(it.branch) data-state=(it.state) {
             div.cell-state { (words::state(&it.state)) }
             div.cell-what {
                 h2 { a href=(page) { (words::breakable(&it.branch)) } }
@@ -158,7 +159,10 @@ pub(super) fn subject(frame: &Frame, it: &EnvironmentView) -> Markup {
 
 /// Where it answers. Links of anything but a web address are text.
 pub(super) fn address(it: &EnvironmentView) -> Markup {
-    let Some(url) = &it.url else { return html! { span.meta { "no address yet" } } };
+    let Some(url) = &it.url else {
+        let none = if it.state == "removing" { "no address" } else { "no address yet" };
+        return html! { span.meta { (none) } };
+    };
     let bare = url.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
     if bare.len() == url.trim_end_matches('/').len() {
         return html! { (url) };
@@ -169,7 +173,8 @@ pub(super) fn address(it: &EnvironmentView) -> Markup {
 /// When it ends.
 pub(super) fn ends(frame: &Frame, it: &EnvironmentView) -> Markup {
     html! {
-        @if it.pinned { "pinned" }
+        @if it.state == "removing" { "goes away now" }
+        @else if it.pinned { "pinned" }
         @else if let Some(at) = &it.expires_at { "ends " (frame.time(at)) }
         @else { "ends with its branch" }
     }

@@ -67,7 +67,7 @@ impl Frame {
         let notice = self.notice.as_ref();
         let main = html! {
             @if let Some((is_good, text)) = notice {
-                p.notice.bad[!is_good] role="status" { (text) }
+                p.notice.bad[!is_good] role="status" { (words::prose(text)) }
             }
             (main)
         };

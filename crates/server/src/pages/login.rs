@@ -19,12 +19,14 @@ pub(crate) fn show(shared: &Shared, to: &str, token: &str) -> Html<String> {
             form method="post" action="/login" {
                 input type="hidden" name=(csrf::FIELD) value=(token);
                 input type="hidden" name="to" value=(to);
+                // Password managers keep what has a name.
+                input type="text" name="username" value="longshore" autocomplete="username" hidden;
                 label for="token" { "Token" }
                 input #token type="password" name="token" required autocomplete="current-password"
                     autocapitalize="none" spellcheck="false" placeholder="longshore_…";
                 p.hint {
-                    "An operator makes one with " code { "POST /api/v1/tokens" } "; where Longshore was started, its first "
-                    "one is printed."
+                    "An operator makes one with " code { "POST /api/v1/tokens" } ". Where Longshore was started, it says "
+                    "which file has the first one."
                 }
                 button.button.main[shared.app.login.is_none()] { "Log in" }
             }

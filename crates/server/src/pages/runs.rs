@@ -24,7 +24,7 @@ pub(crate) async fn show(frame: Frame) -> Response {
             (part(&runs, "Nothing has run lately. `longshore run` starts a task and shows its log.", |runs| run_table(&frame, runs)))
         }
         section aria-labelledby="calls-title" {
-            h2 #calls-title { "Calls of AWS in the last minute" }
+            h2 #calls-title { "Calls of AWS in the last minute, beside its limits" }
             (call_table(&calls))
         }
     };
@@ -33,7 +33,7 @@ pub(crate) async fn show(frame: Frame) -> Response {
 
 fn part<T>(rows: &Result<Vec<T>, Error>, nothing: &str, table: impl FnOnce(&[T]) -> Markup) -> Markup {
     match rows {
-        Ok(rows) if rows.is_empty() => html! { p.none { (nothing) } },
+        Ok(rows) if rows.is_empty() => html! { p.none { (words::prose(nothing)) } },
         Ok(rows) => table(rows),
         Err(error) => html! { p.remark.bad { (words::sentence(&error.to_string())) } },
     }
@@ -41,7 +41,11 @@ fn part<T>(rows: &Result<Vec<T>, Error>, nothing: &str, table: impl FnOnce(&[T])
 
 fn service_table(services: &[ServiceRow]) -> Markup {
     let row = |service: &ServiceRow| {
-        let is_whole = service.running == service.desired && service.pending == 0;
+        let group = match (service.running == service.desired && service.pending == 0, service.desired) {
+            (true, 0) => "asleep",
+            (true, _) => "ready",
+            (false, _) => "busy",
+        };
         let tasks = html! {
             (service.running) " of " (service.desired)
             @if service.pending > 0 { span.meta { " · " (service.pending) " on the way" } }
@@ -50,7 +54,7 @@ fn service_table(services: &[ServiceRow]) -> Markup {
             html! { code { (service.name) } },
             html! { span.meta { (service.task_definition) } },
             tasks,
-            words::dot(if is_whole { "ready" } else { "busy" }, &service.state),
+            words::dot(group, &service.state),
         ])
     };
     let rows: Vec<Row> = services.iter().map(row).collect();
@@ -96,5 +100,5 @@ fn call_table(calls: &[ApiCalls]) -> Markup {
         Row::new([html! { code { (call.operation) } }, html! { (call.last_minute) }, limit])
     };
     let rows: Vec<Row> = calls.iter().map(row).collect();
-    table("calls", "Calls of AWS", &["Operation", "Calls", "Of AWS's limit"], &rows)
+    table("calls", "Calls of AWS", &["Operation", "Calls", "Limit"], &rows)
 }

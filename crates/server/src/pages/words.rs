@@ -37,11 +37,24 @@ pub(super) fn short(sha: &str) -> &str {
 }
 
 /// With a capital letter and a full stop.
-pub(super) fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> Markup {
     let mut letters = text.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
+    prose(&format!("{first}{}{end}", letters.as_str()))
+}
+
+/// What stands between backticks is code.
+pub(super) fn prose(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    html! {
+        @for (index, part) in parts.iter().enumerate() {
+            @if index % 2 == 0 { (part) }
+            @else if index + 1 < parts.len() { code { (part) } }
+            // The last one has no twin.
+            @else { "`" (part) }
+        }
+    }
 }
 
 /// So many of them.
@@ -110,8 +123,9 @@ mod tests {
     #[test]
     fn money_and_sentences() {
         assert_eq!([money(0.0), money(0.004), money(1.239)], ["$0.00", "< $0.01", "$1.24"]);
-        assert_eq!(sentence("cannot do it: no room"), "Cannot do it: no room.");
-        assert_eq!(sentence("Why?"), "Why?");
+        assert_eq!(sentence("cannot do it: no room").into_string(), "Cannot do it: no room.");
+        assert_eq!(sentence("Why?").into_string(), "Why?");
+        assert_eq!(sentence("`<b>` is `it").into_string(), "<code>&lt;b&gt;</code> is `it.");
         assert_eq!((short("0123456789"), short("ü")), ("0123456", "ü"));
     }
 }

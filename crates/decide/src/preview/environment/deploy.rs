@@ -7,7 +7,7 @@ use super::failure::Fault;
 use super::seen::{Action, Look};
 use super::tokens::Part;
 use super::wanted::Goal;
-use super::{inputs, needs, route_elb, service};
+use super::{inputs, needs, route_elb, service, tokens, wanted};
 
 /// Plans what is missing for the goal. Says whether all of it is there already.
 pub(super) fn ensure(
@@ -16,12 +16,19 @@ pub(super) fn ensure(
     parts: &[Part<'_>],
     goal: Goal,
 ) -> Result<bool, Fault> {
-    if draft.seen.services.seen().is_none() {
-        if draft.seen.services == Look::Not {
+    let is_first_try = goal == Goal::Deploy && wanted::is_first_try(&draft.record);
+    match draft.seen.services {
+        Look::Seen(_) => {}
+        Look::Gap(_) => return Ok(false),
+        Look::Not if goal == Goal::Deploy && wanted::is_just_made(&draft.record, policy, draft.now) => {
+            return Ok(true);
+        }
+        Look::Not if is_first_try => {}
+        Look::Not => {
             // What is wanted has changed since it was asked what to look at.
             draft.look_at(draft.now);
+            return Ok(false);
         }
-        return Ok(false);
     }
     if matches!(goal, Goal::Deploy | Goal::Serve) {
         service::check(draft, parts)?;
@@ -40,7 +47,7 @@ pub(super) fn ensure(
             return Ok(false);
         }
     }
-    Ok(service::ensure(draft, policy, parts, goal)?)
+    service::ensure(draft, policy, parts, goal)
 }
 
 /// Whether a service of ours, or one whose name we need, is on its way out.
@@ -75,9 +82,11 @@ fn register(draft: &mut Draft<'_>, parts: &[Part<'_>]) -> Result<bool, Fault> {
 }
 
 /// Whether the family is ours: one that had active revisions before our first one is somebody else's, and a revision in it
-/// would become what they deploy next.
+/// would become what they deploy next. A service of ours says that it is: then the record is younger than what it is of.
 fn owns_family(draft: &Draft<'_>, part: &Part<'_>) -> Result<bool, Fault> {
-    if needs::is_known_family(&draft.record, part.name) {
+    let service = draft.seen.services.seen().and_then(|services| services.get(part.name));
+    let has_service = service.is_some_and(|service| tokens::is_our_service(&draft.record, service));
+    if has_service || needs::is_known_family(&draft.record, part.name) {
         return Ok(true);
     }
     let Some(revisions) = draft.seen.revisions.seen() else { return Ok(false) };

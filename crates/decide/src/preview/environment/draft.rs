@@ -14,6 +14,8 @@ const PATIENT_MS: i64 = 30_000;
 const GAP_MS: i64 = 10_000;
 /// What is as it should be is looked at so often.
 const SETTLED_MS: i64 = 300_000;
+/// A steady environment looks by itself so often: events and the sweep wake it before.
+const STEADY_MS: i64 = 3_600_000;
 
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
@@ -94,6 +96,11 @@ impl<'a> Draft<'a> {
     /// Looks again in a while: ECS mends it, and says so.
     pub(super) fn look_patiently(&mut self) {
         self.look_at(self.now.plus_ms(PATIENT_MS));
+    }
+
+    /// Looks again only for what the sweep, which looks at all environments together, might have missed.
+    pub(super) fn look_when_settled(&mut self) {
+        self.look_at(self.now.plus_ms(STEADY_MS));
     }
 
     /// Looks again some time: nothing is on its way.

@@ -2,7 +2,7 @@
 //! running; one that runs already is left alone.
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Environment, Hook, HookRun, HookState, Moment, Policy, Subject};
+use longshore_model::preview::{Deployed, Environment, Hook, HookRun, HookState, Moment, Policy, Subject};
 use longshore_model::tag::Tag;
 use serde_json::{Value, json};
 
@@ -26,6 +26,8 @@ pub struct HookDue {
     pub hook: Hook,
     /// The same for each attempt at the same hook of the same deploy.
     pub id: String,
+    /// When this attempt began.
+    pub began: Timestamp,
     /// The cluster of a task.
     pub cluster: String,
     /// The task definition of a task that names none: the revision of the first service.
@@ -59,7 +61,7 @@ pub fn hook_due(record: &Environment, policy: &Policy, key: &str) -> Option<Hook
     let (moment, _, name) = split(key)?;
     let hook = of_moment(policy, moment).iter().find(|hook| hook.name == name)?.clone();
     let progress = &record.progress;
-    let deploy = progress.deploying.as_ref().or(progress.deployed.as_ref());
+    let deploy = progress.deploying.as_ref().or_else(|| left_behind(record));
     let attempt = deploy.map_or(record.wish.attempt, |deploy| deploy.attempt);
     let cluster = place::cluster(record, Some(policy)).unwrap_or_default().to_owned();
     Some(HookDue {
@@ -70,6 +72,7 @@ pub fn hook_due(record: &Environment, policy: &Policy, key: &str) -> Option<Hook
         placement: progress.resources.placement.clone().unwrap_or_else(|| json!({})),
         context: context(record, policy, moment),
         tags: tokens::tags(record),
+        began: progress.hooks.get(key).map(|run| run.at).unwrap_or_default(),
         cluster,
         hook,
     })
@@ -78,7 +81,7 @@ pub fn hook_due(record: &Environment, policy: &Policy, key: &str) -> Option<Hook
 /// All that there is to know of an environment. No secrets are in it.
 fn context(record: &Environment, policy: &Policy, moment: &str) -> Value {
     let resources = &record.progress.resources;
-    let deploy = record.progress.deploying.as_ref().or(record.progress.deployed.as_ref());
+    let deploy = record.progress.deploying.as_ref().or_else(|| left_behind(record));
     let revision = deploy.map_or(&record.wish.revision, |deploy| &deploy.revision);
     let subject = match &record.subject {
         Subject::Branch(name) => json!({"branch": name}),
@@ -145,13 +148,27 @@ pub(super) fn has_begun_after(record: &Environment) -> bool {
     record.progress.hooks.keys().any(|key| is_after(key) && split(key).map(|(_, of, _)| of) == sha)
 }
 
+/// The deploy that hooks before the removal clean up after. `None`: there is nothing to clean up.
+pub(super) fn left_behind(record: &Environment) -> Option<&Deployed> {
+    record.progress.deployed.as_ref().or(record.progress.hooked.as_ref())
+}
+
 /// A hook that runs still, by its name: what comes next waits for it, but not longer than it may take.
 pub(super) fn in_flight(record: &Environment, policy: &Policy, now: Timestamp) -> Option<String> {
-    record.progress.hooks.iter().find_map(|(key, run)| {
+    all_in_flight(record, policy, now).next().map(|(_, name)| name.to_owned())
+}
+
+/// Keys and names.
+fn all_in_flight<'a>(
+    record: &'a Environment,
+    policy: &'a Policy,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a String, &'a str)> {
+    record.progress.hooks.iter().filter_map(move |(key, run)| {
         let (moment, _, name) = split(key)?;
         let hook = of_moment(policy, moment).iter().find(|hook| hook.name == name)?;
         let runs = run.state == HookState::Running && now < run.at.plus_seconds(i64::from(hook.timeout_s));
-        runs.then(|| name.to_owned())
+        runs.then_some((key, name))
     })
 }
 
@@ -183,11 +200,18 @@ pub(super) fn after(draft: &mut Draft<'_>, policy: &Policy) -> Result<bool, Faul
     Ok(true)
 }
 
-/// The hooks before a removal, in their order; one that fails is tried again until it does well. Says whether all have.
+/// The hooks before a removal, in their order; one that fails is tried again until it does well. What still runs after a
+/// deploy is waited for: what it makes must be there to be cleaned up. Says whether all have done well.
 pub(super) fn before_destroy(draft: &mut Draft<'_>) -> bool {
-    let (Some(policy), Some(deployed)) = (&draft.seen.policy, draft.record.progress.deployed.clone()) else {
-        return true;
-    };
+    let Some(policy) = &draft.seen.policy else { return true };
+    let of_deploy = all_in_flight(&draft.record, policy, draft.now)
+        .find(|(key, _)| is_after(key))
+        .map(|(key, name)| (key.clone(), name.to_owned()));
+    if let Some((key, name)) = of_deploy {
+        runs(draft, &key, &name);
+        return false;
+    }
+    let Some(deployed) = left_behind(&draft.record).cloned() else { return true };
     for hook in &policy.hooks.before_destroy {
         let key = format!("{BEFORE_DESTROY}/{}/{}", deployed.revision.sha, hook.name);
         let Some(run) = draft.record.progress.hooks.get(&key).cloned() else {
@@ -227,6 +251,9 @@ pub(super) fn before_destroy(draft: &mut Draft<'_>) -> bool {
 }
 
 fn start(draft: &mut Draft<'_>, key: &str, attempts: u32) {
+    if is_after(key) {
+        draft.record.progress.hooked = draft.record.progress.deploying.clone();
+    }
     let run = HookRun { state: HookState::Running, attempts, at: draft.now };
     draft.record.progress.hooks.insert(key.to_owned(), run);
 }

@@ -3,8 +3,9 @@
 use longshore_model::preview::{Deployed, Failure, Moment, Policy};
 
 use super::draft::Draft;
+use super::failure::Fault;
 use super::tokens::shape;
-use super::wanted::{has_failed, serves};
+use super::wanted::{Goal, serves};
 
 /// A deploy is over, and well.
 pub(super) fn deployed(draft: &mut Draft<'_>) {
@@ -16,6 +17,7 @@ pub(super) fn deployed(draft: &mut Draft<'_>) {
     let is_new = progress.deployed.is_none();
     progress.deployed = Some(Deployed { at: now, ..deploying });
     progress.asleep_since = None;
+    progress.broken = false;
     progress.steady = true;
     let id = draft.record.names.id.clone();
     if is_new {
@@ -44,20 +46,26 @@ pub(super) fn back_in_place(draft: &mut Draft<'_>) {
     }
 }
 
-/// What is wanted does not run. It is not tried again before the wish or the policy changes.
-pub(super) fn fail(draft: &mut Draft<'_>, policy: &Policy, why: String, log_tail: Vec<String>) {
+/// What the goal was does not run. It is not tried again before the wish or the policy changes.
+pub(super) fn fail(draft: &mut Draft<'_>, policy: &Policy, goal: Goal, fault: Fault) {
     let wish = draft.record.wish.clone();
-    let now = draft.now;
-    if !has_failed(&draft.record, policy) {
-        draft.begin_anew();
-        let progress = &mut draft.record.progress;
-        let failure = Failure { revision: wish.revision, attempt: wish.attempt, why, log_tail, at: now };
-        progress.failure = Some(failure);
-        progress.failed_shape = Some(shape(policy));
-        progress.deploying = None;
-        progress.asleep_since = None;
-        progress.untold = true;
-    }
+    let earlier = draft.record.progress.failure.take();
+    let why = match earlier.filter(|_| goal == Goal::Serve) {
+        Some(earlier) => {
+            format!("{}; and what answered before does not run either: {}", earlier.why, fault.why)
+        }
+        None => fault.why,
+    };
+    draft.begin_anew();
+    let at = draft.now;
+    let progress = &mut draft.record.progress;
+    progress.failure =
+        Some(Failure { revision: wish.revision, attempt: wish.attempt, why, log_tail: fault.log_tail, at });
+    progress.failed_shape = Some(shape(policy));
+    progress.deploying = None;
+    progress.asleep_since = None;
+    progress.untold = true;
+    progress.broken |= goal == Goal::Serve;
     announce_failure(draft);
 }
 

@@ -7,9 +7,6 @@ use super::draft::is_blocked;
 use super::seen::Needs;
 use super::{expiry, removal, route_elb, sleep, tokens, wanted};
 
-/// Tasks do not crash sooner: until then nobody looks for stopped ones, so that a deploy that goes well costs no look.
-const NO_CRASH_YET_MS: i64 = 5_000;
-
 /// What has to be looked at for the next decision. A settled environment needs its tasks at most.
 #[must_use]
 pub fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> Needs {
@@ -17,7 +14,7 @@ pub fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> N
         return removal::needs(record, policy, now);
     }
     let Some(policy) = policy else { return Needs::default() };
-    let reborn = (record.state == State::Removing).then(|| wanted::reborn(record, now));
+    let reborn = record.progress.removing_since.is_some().then(|| wanted::reborn(record, now));
     let record = reborn.as_ref().unwrap_or(record);
     let Some(parts) = tokens::parts(record, policy) else { return Needs::default() };
     let progress = &record.progress;
@@ -36,12 +33,14 @@ pub fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> N
     let runs = deploys || (wanted::serves(record) && !sleep::is_due(record, policy, now) && serves);
     let made = parts.iter().all(|part| progress.resources.services.contains_key(part.name));
     let any_made = !progress.resources.services.is_empty() || !progress.intents.is_empty();
+    let is_just_made = wanted::is_just_made(record, policy, now);
     let has_elb = route_elb::is_used(record, policy);
     let waits = progress.deploying.is_some() || record.state == State::Waking;
     Needs {
-        services: true,
+        services: !(deploys && (is_just_made || wanted::is_first_try(record))),
         tasks: runs && any_made,
-        stopped: runs && waits && any_made && now >= progress.changed_at.plus_ms(NO_CRASH_YET_MS),
+        named_tasks: deploys && is_just_made,
+        stopped: runs && waits && any_made && now >= progress.changed_at.plus_ms(wanted::JUST_MADE_MS),
         base: (deploys && !registered) || (runs && !made),
         balancer: runs
             && has_elb

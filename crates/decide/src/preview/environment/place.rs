@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use longshore_model::preview::{Environment, Policy, Route};
+use longshore_model::preview::{Environment, Policy, Presence, Route};
 
 /// The cluster of its services: the one that it was made in, or will be.
 #[must_use]
@@ -11,11 +11,20 @@ pub fn cluster<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Optio
     made.or(policy.map(|policy| policy.cluster.as_str()))
 }
 
-/// How requests get there: the route that it was made with, or will be.
+/// How requests get there: the route that it was made with, or will be. Our own proxy keeps nothing of an environment in
+/// AWS, so that its port and its door are always those of now.
 #[must_use]
 pub fn route<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Option<&'a Route> {
     let made = record.progress.resources.route.as_ref();
-    made.or(policy.map(|policy| &policy.route))
+    match (made, policy.map(|policy| &policy.route)) {
+        // Our own proxy may have another port, and let others in, since this was made.
+        (Some(Route::Proxy { domain: made, .. }), Some(now @ Route::Proxy { domain, .. }))
+            if made == domain =>
+        {
+            Some(now)
+        }
+        (made, now) => made.or(now),
+    }
 }
 
 /// The names of all ECS services that it has or may have.
@@ -36,6 +45,16 @@ pub fn host(record: &Environment, policy: Option<&Policy>) -> Option<String> {
         }
         Route::Port { .. } => None,
     }
+}
+
+/// The host name of an environment that has answered behind our own proxy, and should.
+#[must_use]
+pub fn host_of_answering(record: &Environment, policy: &Policy) -> Option<String> {
+    let is_wanted = matches!(record.wish.presence, Presence::Up { .. });
+    let is_behind_proxy = matches!(route(record, Some(policy)), Some(Route::Proxy { .. }));
+    (is_wanted && is_behind_proxy && record.progress.deployed.is_some())
+        .then(|| host(record, Some(policy)))
+        .flatten()
 }
 
 /// Where it answers, or will; `None` while that is not known. It is announced only once it answers.
@@ -67,6 +86,12 @@ mod tests {
         let mut policy = samples::policy();
         let address = |record: &Environment, policy: &Policy| url(record, Some(policy)).unwrap_or_default();
         assert_eq!(address(&record, &policy), "http://x.shop.preview.test:8080/");
+        record.progress.resources.route = Some(policy.route.clone());
+        if let Route::Proxy { port, .. } = &mut policy.route {
+            *port = Some(9090);
+        }
+        assert_eq!(address(&record, &policy), "http://x.shop.preview.test:9090/", "the proxy has moved");
+        record.progress.resources.route = None;
         policy.route = samples::port_route();
         assert_eq!(address(&record, &policy), "", "there is no listener yet");
         record.progress.resources.port = Some(8004);

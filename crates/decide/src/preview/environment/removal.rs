@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Environment, Moment, Policy, Presence, Progress, Removal, Route, State};
+use longshore_model::preview::{Environment, Moment, Policy, Presence, Removal, Route, State};
 
 use super::draft::{Draft, is_blocked};
 use super::seen::{Action, Needs};
@@ -36,7 +36,7 @@ fn waits_for_hooks(record: &Environment, policy: Option<&Policy>) -> bool {
         record.progress.hooks.iter().filter(|(key, run)| {
             !hooks::is_after(key) && run.state == longshore_model::preview::HookState::Done
         });
-    record.progress.deployed.is_some() && done.count() < hooks
+    hooks::left_behind(record).is_some() && done.count() < hooks
 }
 
 fn has_balancer(record: &Environment, policy: Option<&Policy>) -> bool {
@@ -45,13 +45,14 @@ fn has_balancer(record: &Environment, policy: Option<&Policy>) -> bool {
 
 pub(super) fn decide(draft: &mut Draft<'_>) {
     let Presence::Down(removal) = draft.record.wish.presence.clone() else { return };
-    if draft.record.state != State::Removing {
+    if draft.record.progress.removing_since != Some(removal.since) {
         enter(draft, &removal);
     }
+    draft.record.state = State::Removing;
     if let Some(policy) = draft.seen.policy.clone() {
         route_proxy::close(draft, &policy, "it is being removed");
     }
-    if draft.record.progress.actions == 0 {
+    if draft.record.progress.actions == 0 && !draft.has_gap() {
         return gone(draft, &removal);
     }
     if !hooks::before_destroy(draft) {
@@ -89,7 +90,7 @@ pub(super) fn decide(draft: &mut Draft<'_>) {
 /// What was on its way is given up, and earlier errors say nothing any more.
 fn enter(draft: &mut Draft<'_>, removal: &Removal) {
     draft.begin_anew();
-    draft.record.state = State::Removing;
+    draft.record.progress.removing_since = Some(removal.since);
     draft.record.progress.deploying = None;
     draft.record.progress.failure = None;
     draft.record.progress.asleep_since = None;
@@ -154,13 +155,27 @@ fn revisions(draft: &mut Draft<'_>) -> bool {
     let Some(revisions) = draft.seen.revisions.seen() else { return false };
     let families = draft.record.progress.resources.families.clone();
     let active: Vec<&String> = families.iter().filter_map(|family| revisions.get(family)).flatten().collect();
+    let mut pushed = true;
     for arn in active.iter().take(REVISIONS_AT_ONCE) {
-        draft.push(Action::Deregister((*arn).clone()));
+        pushed &= draft.push(Action::Deregister((*arn).clone()));
     }
+    let are_all = pushed && active.len() <= REVISIONS_AT_ONCE && is_whole(draft, &active);
+    draft.record.progress.resources.last_revision =
+        active.last().filter(|_| are_all).map(|arn| (*arn).clone());
     !active.is_empty()
 }
 
-/// Nothing is left. Somebody may want it back meanwhile: then it begins another life.
+/// Whether a list of active revisions has all of ours: those that are recorded, and none that nobody knows whether it was
+/// registered. A list may be older than what was registered last.
+fn is_whole(draft: &Draft<'_>, active: &[&String]) -> bool {
+    let progress = &draft.record.progress;
+    let recorded = [&progress.deployed, &progress.deploying].into_iter().flatten();
+    let mut recorded = recorded.flat_map(|it| &it.task_definitions).filter(|arn| !arn.is_empty());
+    let is_unknown = draft.open_intents().iter().any(|intent| intent.what.starts_with("register"));
+    !is_unknown && recorded.all(|arn| active.contains(&arn))
+}
+
+/// Nothing is left. Should somebody want it back, another record takes this one's place: see `Removal::again`.
 fn gone(draft: &mut Draft<'_>, removal: &Removal) {
     let id = draft.record.names.id.clone();
     draft.close_intents();
@@ -168,21 +183,7 @@ fn gone(draft: &mut Draft<'_>, removal: &Removal) {
         draft.tell(Moment::Removed, "removed", format!("{id} is gone: {}", removal.why), Vec::new());
     }
     route_proxy::remove(draft);
-    let Some(by) = removal.again.clone() else {
-        draft.forget = true;
-        return;
-    };
-    let record = &mut draft.record;
-    record.life += 1;
-    record.state = State::Queued;
-    record.wish.presence = Presence::Up { by };
-    record.progress = Progress {
-        created_at: draft.now,
-        changed_at: draft.now,
-        last_request_at: record.progress.last_request_at,
-        ..Progress::default()
-    };
-    draft.look_at(draft.now);
+    draft.forget = true;
 }
 
 #[cfg(test)]

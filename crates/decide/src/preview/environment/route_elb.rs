@@ -50,7 +50,7 @@ pub(super) fn ensure(draft: &mut Draft<'_>, policy: &Policy, parts: &[Part<'_>])
     let Some(seen) = draft.seen.balancer.seen() else { return Ok(false) };
     let Some((load_balancer, dns_name, vpc)) = seen.load_balancer.clone() else {
         return Err(Fault::from(
-            "the load balancer of `route` in longshore.toml does not exist: name another one",
+            "the load balancer or listener that `route` in longshore.toml names does not exist: name another one",
         ));
     };
     draft.record.progress.resources.dns_name = Some(dns_name);

@@ -1,7 +1,7 @@
 //! What a decision may use, and what it says.
 
-use std::collections::BTreeMap;
 use core::net::IpAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
@@ -40,6 +40,9 @@ pub struct Needs {
     pub services: bool,
     /// Their tasks that are not stopped, with addresses.
     pub tasks: bool,
+    /// With `tasks`: those that events have named are enough, as long as there are some. It is about the first tasks of
+    /// services that were made a moment ago.
+    pub named_tasks: bool,
     /// Their stopped tasks, with the log tail of those that failed.
     pub stopped: bool,
     /// The task definitions and services that the policy varies.

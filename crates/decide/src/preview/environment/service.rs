@@ -1,12 +1,14 @@
 //! The ECS services of an environment: made, changed, put to sleep. One without our tags is never touched.
 
+use std::collections::BTreeMap;
+
 use longshore_model::preview::Policy;
 use longshore_model::seen::Service;
 use serde_json::{Map, Value, json};
 
 use super::draft::Draft;
 use super::failure::Fault;
-use super::seen::Action;
+use super::seen::{Action, Look};
 use super::tokens::{self, Part};
 use super::wanted::Goal;
 use super::{inputs, place, route_elb};
@@ -42,7 +44,13 @@ pub(super) fn ensure(
     parts: &[Part<'_>],
     goal: Goal,
 ) -> Result<bool, Fault> {
-    let Some(services) = draft.seen.services.seen() else { return Ok(false) };
+    let none = BTreeMap::new();
+    let services = match &draft.seen.services {
+        Look::Seen(services) => services,
+        // Nobody looks before the first try.
+        Look::Not => &none,
+        Look::Gap(_) => return Ok(false),
+    };
     let mut in_place = true;
     for part in parts {
         let service = services.get(part.name).filter(|service| service.status == "ACTIVE");

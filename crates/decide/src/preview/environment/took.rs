@@ -27,8 +27,11 @@ pub fn what(record: &Environment, action: &Action) -> String {
         Action::Register(index, _) => format!("register task definition {}", service(index)),
         Action::CreateService(index, _) => format!("create service {}", service(index)),
         Action::UpdateService(index, input) => {
-            let count =
-                input.get("desiredCount").map(|count| format!(" to {count} tasks")).unwrap_or_default();
+            let tasks = |count: &serde_json::Value| match count.as_u64() {
+                Some(1) => " to 1 task".to_owned(),
+                _ => format!(" to {count} tasks"),
+            };
+            let count = input.get("desiredCount").map(tasks).unwrap_or_default();
             format!("update service {}{count}", service(index))
         }
         Action::DeleteService { name } => format!("delete service {name}"),
@@ -117,7 +120,13 @@ fn done(record: &mut Environment, action: &Action, arn: Option<&str>, now: Times
         }
         Action::DeleteTargetGroup(gone) => made.target_groups.retain(|_, group| group != gone),
         Action::DeleteService { name } => drop(made.services.remove(name)),
-        Action::UpdateService(..) | Action::Deregister(_) => {}
+        Action::Deregister(gone) => {
+            if made.last_revision.as_ref() == Some(gone) {
+                made.last_revision = None;
+                made.families.clear();
+            }
+        }
+        Action::UpdateService(..) => {}
     }
 }
 

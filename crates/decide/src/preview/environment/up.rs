@@ -3,6 +3,7 @@
 use longshore_model::preview::{Deployed, Moment, Policy, State};
 
 use super::draft::Draft;
+use super::failure::Fault;
 use super::milestones::{announce_failure, back_in_place, deployed, fail, short};
 use super::ready::Readiness;
 use super::tokens::{Part, parts, shape};
@@ -10,11 +11,11 @@ use super::wanted::{Goal, has_failed, is_settled, is_untouched, is_wanted, rebor
 use super::{deploy, failure, hooks, ready, route_elb, route_proxy, sleep};
 
 pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
-    if draft.record.state == State::Removing {
+    if draft.record.progress.removing_since.is_some() {
         draft.record = reborn(&draft.record, draft.now);
     }
-    if is_untouched(&draft.record) && !begin_life(draft, policy) {
-        return;
+    if is_untouched(&draft.record) {
+        return begin_life(draft, policy);
     }
     let names = draft.record.clone();
     let Some(parts) = parts(&names, policy) else { return renamed(draft, policy) };
@@ -27,7 +28,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
         Ok(()) => goal,
         Err(fault) => {
             draft.drop_actions();
-            fail(draft, policy, fault.why, fault.log_tail);
+            fail(draft, policy, goal, fault);
             let goal = fallback(draft);
             // What is left to do takes away, or goes back. Should that fail too, the next round says so.
             drop(pursue(draft, policy, &parts, goal));
@@ -39,7 +40,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     match goal {
         // It was to sleep before it had come to run.
         _ if draft.record.progress.steady && sleep::is_due(&draft.record, policy, draft.now) => draft.look_at(draft.now),
-        _ if draft.record.progress.steady => draft.look_late(),
+        _ if draft.record.progress.steady => draft.look_when_settled(),
         // Its end is told, and looked for less often.
         Goal::Deploy if !draft.hooks.is_empty() => {}
         Goal::Serve if draft.record.state != State::Waking => draft.look_patiently(),
@@ -54,23 +55,25 @@ fn renamed(draft: &mut Draft<'_>, policy: &Policy) {
         "longshore.toml has {has} services for it, but it was named for {was}: take it down, and it is made anew with \
          the services of now"
     );
-    fail(draft, policy, why, Vec::new());
+    if !has_failed(&draft.record, policy) {
+        fail(draft, policy, Goal::Deploy, Fault::from(why));
+    }
+    announce_failure(draft);
     draft.record.state = State::Failed;
     draft.look_late();
 }
 
-/// Waits for room, or begins. Says whether there is anything else to decide now.
-fn begin_life(draft: &mut Draft<'_>, policy: &Policy) -> bool {
+/// Waits for room, or begins.
+fn begin_life(draft: &mut Draft<'_>, policy: &Policy) {
     let id = draft.record.names.id.clone();
     if !draft.seen.has_room {
         let most = policy.limits.environments;
         draft.record.state = State::Queued;
         let why = format!("it waits for room: {} may have {most} environments at once", policy.repository);
         draft.wait(why.clone());
-        draft.look_late();
+        draft.look_patiently();
         draft.tell(Moment::Queued, "queued", format!("{id} waits: {why}"), Vec::new());
-        route_proxy::close(draft, policy, &why);
-        return false;
+        return route_proxy::close(draft, policy, &why);
     }
     let resources = &mut draft.record.progress.resources;
     resources.cluster = Some(policy.cluster.clone());
@@ -80,7 +83,6 @@ fn begin_life(draft: &mut Draft<'_>, policy: &Policy) -> bool {
     draft.look_at(draft.now);
     draft.record.state = State::Creating;
     route_proxy::hold(draft, policy);
-    false
 }
 
 /// What its services should come to now. Begins a deploy where another one is wanted than what was tried last.
@@ -146,7 +148,7 @@ fn begin(draft: &mut Draft<'_>, policy: &Policy) {
         at: now,
     });
     // The same revision once more runs its hooks once more.
-    progress.hooks.retain(|key, _| !hooks::is_after(key));
+    progress.hooks.clear();
     let is_new = progress.deployed.is_none();
     let id = draft.record.names.id.clone();
     let commit = short(&wish.revision.sha);
@@ -208,7 +210,7 @@ fn settled(draft: &mut Draft<'_>, policy: &Policy, parts: &[Part<'_>]) {
         draft.record.progress.steady = false;
         draft.look_soon();
     }
-    draft.look_late();
+    draft.look_when_settled();
     route_proxy::site(draft, policy, parts, goal);
     set_state(draft, goal);
 }

@@ -1,7 +1,9 @@
 //! What is wanted of an environment, beside what was tried and what is there.
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Deployed, Environment, Failure, HookState, Policy, Progress, State};
+use longshore_model::preview::{
+    Deployed, Environment, Failure, HookState, Policy, Progress, Resources, State,
+};
 
 use super::sleep;
 use super::tokens::shape;
@@ -25,37 +27,59 @@ pub(super) fn is_untouched(record: &Environment) -> bool {
     deploying.is_none() && deployed.is_none() && failure.is_none() && *actions == 0
 }
 
-/// Whether a deploy is the one that is wanted now.
+/// Whether a deploy is the one that is wanted now. A commit whose branch has another name now is no other one.
 pub(super) fn is_wanted(record: &Environment, policy: &Policy, deploy: &Deployed) -> bool {
     let wish = &record.wish;
-    deploy.revision == wish.revision && deploy.attempt == wish.attempt && deploy.shape == shape(policy)
+    deploy.revision.sha == wish.revision.sha
+        && deploy.attempt == wish.attempt
+        && deploy.shape == shape(policy)
 }
 
 /// Whether what is wanted has failed: then only another wish is tried.
 pub(super) fn has_failed(record: &Environment, policy: &Policy) -> bool {
     let wish = &record.wish;
-    let same = |failure: &Failure| failure.revision == wish.revision && failure.attempt == wish.attempt;
+    let same =
+        |failure: &Failure| failure.revision.sha == wish.revision.sha && failure.attempt == wish.attempt;
     record.progress.failure.as_ref().is_some_and(same)
         && record.progress.failed_shape.as_ref() == Some(&shape(policy))
 }
 
-/// Whether something else than what was deployed is wanted, and may be tried.
+/// Whether something else than what runs is wanted, and may be tried.
 pub(super) fn wants_deploy(record: &Environment, policy: &Policy) -> bool {
     let is_deployed = |deployed| is_wanted(record, policy, deployed);
-    !has_failed(record, policy) && !record.progress.deployed.as_ref().is_some_and(is_deployed)
+    let runs = serves(record) && record.progress.deployed.as_ref().is_some_and(is_deployed);
+    !has_failed(record, policy) && !runs
 }
 
-/// Whether what was deployed last can run: it did not fail since, as it may when it is woken.
+/// Whether nothing was ever asked of ECS for it. Then nobody looks whether its service is there before it is made: ECS
+/// refuses a name that is taken, and what has it is looked at before the next try.
+pub(super) fn is_first_try(record: &Environment) -> bool {
+    let progress = &record.progress;
+    progress.actions == 0 && progress.intents.is_empty() && progress.resources.services.is_empty()
+}
+
+/// So long after its services were made they are what was asked for: nobody looks at them, and at stopped tasks neither,
+/// so that a deploy that goes well costs no look. Tasks do not crash sooner.
+pub(super) const JUST_MADE_MS: i64 = 5_000;
+
+/// Whether ECS has answered a moment ago that it made all services of the revision that is being rolled out. Then only its
+/// tasks say how far it is.
+pub(super) fn is_just_made(record: &Environment, policy: &Policy, now: Timestamp) -> bool {
+    let progress = &record.progress;
+    let since = progress.changed_at;
+    let is_answered = progress.intents.is_empty() && progress.trouble.is_none();
+    let is_registered =
+        |deploying: &Deployed| deploying.task_definitions.iter().all(|revision| !revision.is_empty());
+    let is_made = |name| progress.resources.services.get(name).is_some_and(|at| *at >= since);
+    is_answered
+        && now < since.plus_ms(JUST_MADE_MS)
+        && progress.deploying.as_ref().is_some_and(|it| is_wanted(record, policy, it) && is_registered(it))
+        && record.names.services.iter().all(is_made)
+}
+
+/// Whether what was deployed last can run.
 pub(super) fn serves(record: &Environment) -> bool {
-    let Progress { deployed, failure, failed_shape, .. } = &record.progress;
-    let failed = |deployed: &Deployed| {
-        failure.as_ref().is_some_and(|failure| {
-            failure.revision == deployed.revision
-                && failure.attempt == deployed.attempt
-                && failed_shape.as_ref() == Some(&deployed.shape)
-        })
-    };
-    deployed.as_ref().is_some_and(|deployed| !failed(deployed))
+    record.progress.deployed.is_some() && !record.progress.broken
 }
 
 /// Whether all was seen to be as it should be, and nothing is due.
@@ -82,13 +106,18 @@ pub(super) fn reborn(record: &Environment, now: Timestamp) -> Environment {
         created_at: now,
         changed_at: now,
         last_request_at: before.last_request_at,
-        resources: before.resources,
+        // The rest is found again by its tags: some of it may be gone already.
+        resources: Resources {
+            families: before.resources.families,
+            cluster: before.resources.cluster,
+            route: before.resources.route,
+            ..Resources::default()
+        },
         hooks: before.hooks.into_iter().filter(|(_, run)| is_running(&run.state)).collect(),
         actions: before.actions,
         intents: before.intents,
         announced: before.announced,
         ..Progress::default()
     };
-    record.progress.resources.services.clear();
     record
 }

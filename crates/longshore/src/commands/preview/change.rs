@@ -119,7 +119,9 @@ pub(crate) struct Plain {
 
 const CONFIRM: &str = "\
 Examples:
-  longshore preview confirm acme/shop       what `longshore preview list` shows as held is removed";
+  longshore preview confirm octo-org/shop
+
+What is held, and why, is on the dashboard's page of deliveries. The word holds for ten minutes.";
 
 /// Let removals go on that were held because they were many at once
 #[derive(Debug, Args)]
@@ -137,7 +139,8 @@ pub(super) async fn up(arguments: &Up) -> Result<u8> {
     let branch = pull_request.is_none().then(|| name.clone());
     let command = Command::Up { repository: arguments.repository.clone(), branch, pull_request };
     let Some(client) =
-        ask(&arguments.changing, &command, &format!("make the environment of `{name}`")).await?
+        ask(&arguments.changing, &command, &format!("make the environment of `{name}`"), !arguments.detach)
+            .await?
     else {
         return Ok(0);
     };
@@ -150,7 +153,7 @@ pub(super) async fn up(arguments: &Up) -> Result<u8> {
 pub(super) async fn down(arguments: &Down) -> Result<u8> {
     let command = Command::Down { environment: arguments.environment.clone() };
     let what = format!("remove environment `{}`", arguments.environment);
-    let Some(client) = ask(&arguments.changing, &command, &what).await? else { return Ok(0) };
+    let Some(client) = ask(&arguments.changing, &command, &what, false).await? else { return Ok(0) };
     if arguments.detach {
         return Ok(0);
     }
@@ -189,11 +192,12 @@ pub(super) async fn confirm(arguments: &Confirm) -> Result<u8> {
 
 /// Asks, and is done.
 async fn say(changing: &Changing, command: &Command, what: &str) -> Result<u8> {
-    ask(changing, command, what).await.map(|_| 0)
+    ask(changing, command, what, false).await.map(|_| 0)
 }
 
-/// Asks, and shows the answer; nothing is asked in a dry run.
-async fn ask(changing: &Changing, command: &Command, what: &str) -> Result<Option<Client>> {
+/// Asks, and shows the answer; nothing is asked in a dry run. Where the environment itself is shown later (`is_shown`), the
+/// answer is no document of its own.
+async fn ask(changing: &Changing, command: &Command, what: &str, is_shown: bool) -> Result<Option<Client>> {
     if changing.dry_run {
         terminal::talk(&format!("would {what}"), Style::Plain);
         return Ok(None);
@@ -201,9 +205,7 @@ async fn ask(changing: &Changing, command: &Command, what: &str) -> Result<Optio
     let client = Client::of(&changing.common)?;
     let message = client.ask(command).await?;
     match changing.common.output {
-        Output::Json if !matches!(command, Command::Up { .. } | Command::Down { .. }) => {
-            json(&serde_json::json!({"message": message}))?;
-        }
+        Output::Json if !is_shown => json(&serde_json::json!({"message": message}))?,
         Output::Json | Output::Text => terminal::talk(&message, Style::Plain),
     }
     Ok(Some(client))

@@ -87,7 +87,7 @@ pub(super) mod tests {
     pub(in super::super) fn view(id: &str, state: &str) -> EnvironmentView {
         EnvironmentView {
             id: id.into(),
-            repository: "acme/shop".into(),
+            repository: "octo-org/shop".into(),
             branch: "feature/login".into(),
             pull_request: None,
             state: state.into(),

@@ -24,8 +24,8 @@ Examples:
   longshore preview extend feature/login 3d
   longshore preview list --output json | jq -r '.[] | select(.state == \"failed\") | .id'
 
-They are asked of a `longshore serve`: the one on this machine, or the one that LONGSHORE_SERVER names, with the token
-in LONGSHORE_TOKEN.";
+They are asked of a `longshore serve`: the one on this machine, or the one that LONGSHORE_SERVER
+names, with the token in LONGSHORE_TOKEN.";
 
 /// Work with the environments of branches and pull requests
 #[derive(Debug, Args)]

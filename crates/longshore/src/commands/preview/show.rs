@@ -1,8 +1,11 @@
 //! `longshore preview status`, `why` and `open`.
 
+use std::process::Stdio;
+
 use anyhow::{Context, Result};
 use clap::Args;
-use longshore_model::preview::view::{EnvironmentDetail, EnvironmentView};
+use longshore_decide::preview::told::told;
+use longshore_model::preview::view::{EntryView, EnvironmentDetail, EnvironmentView};
 
 use super::list::{reasons, short};
 use super::{Client, Common, json, names};
@@ -65,7 +68,8 @@ pub(super) async fn open(arguments: &Arguments) -> Result<u8> {
     terminal::data(format!("{url}\n").as_bytes())?;
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     // Its URL stands on stdout for whoever has no browser here.
-    if let Err(error) = tokio::process::Command::new(program).arg(url).spawn() {
+    let opening = tokio::process::Command::new(program).arg(url).stderr(Stdio::null()).spawn();
+    if let Err(error) = opening {
         terminal::talk(&format!("note: no browser was opened: {program}: {error}"), Style::Plain);
     }
     Ok(0)
@@ -123,15 +127,21 @@ fn describe(detail: &EnvironmentDetail) -> String {
             text += &format!("  task {} {} {}{health}{reason}\n", task.id, task.task_definition, task.status);
         }
     }
-    for entry in detail.timeline.iter().take(LINES).rev() {
-        text += &format!("{}  {}\n", entry.at, entry.text);
+    let shown: Vec<&EntryView> = told(&detail.timeline).take(LINES).collect();
+    for entry in shown.into_iter().rev() {
+        let mark = match entry.kind.as_str() {
+            "intent" => "... ",
+            "error" => "failed: ",
+            _ => "",
+        };
+        text += &format!("{}  {mark}{}\n", entry.at, entry.text);
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use longshore_model::preview::view::{EntryView, ServiceView, TaskView};
+    use longshore_model::preview::view::{ServiceView, TaskView};
 
     use super::super::list::tests::view;
     use super::*;
@@ -150,13 +160,18 @@ mod tests {
             reason: Some("Essential container in task exited".into()),
         };
         let services = vec![ServiceView { name: "shop--login".into(), tasks: vec![task] }];
-        let entry = |at: &str, text: &str| EntryView {
+        let entry = |at: &str, kind: &str, text: &str| EntryView {
             at: at.into(),
-            kind: "done".into(),
+            kind: kind.into(),
             text: text.into(),
             round: "r".into(),
         };
-        let timeline = vec![entry("2026-01-01T00:00:02Z", "second"), entry("2026-01-01T00:00:01Z", "first")];
+        let timeline = vec![
+            entry("2026-01-01T00:00:03Z", "intent", "third"),
+            entry("2026-01-01T00:00:02Z", "error", "second: refused"),
+            entry("2026-01-01T00:00:02Z", "intent", "second"),
+            entry("2026-01-01T00:00:01Z", "state", "first"),
+        ];
         let expected = "\
 login.shop is failed
   task 1 ended with exit code 3
@@ -170,7 +185,8 @@ ends        never: it is pinned
 service shop--login
   task 0a shop--login:3 STOPPED: Essential container in task exited
 2026-01-01T00:00:01Z  first
-2026-01-01T00:00:02Z  second
+2026-01-01T00:00:02Z  failed: second: refused
+2026-01-01T00:00:03Z  ... third
 ";
         assert_eq!(describe(&EnvironmentDetail { environment, services, timeline }), expected);
     }

@@ -1,4 +1,7 @@
-//! `longshore up`: the engine with a cluster made of this machine, and an app of two services behind a load balancer.
+//! `longshore up`: the engine with a cluster made of this machine, an app of two services behind a load balancer, and an
+//! environment for each branch of a repository that plays GitHub.
+
+mod previews;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -6,16 +9,17 @@ use std::process::ExitStatus;
 use anyhow::{Context, Result, anyhow};
 use longshore_engine::{LoadBalancer, Machine};
 
+use self::previews::Previews;
 use crate::serve::{self, Serving};
 use crate::terminal::{self, Style};
 
 /// The example's files, as they lie in the repository.
 const EXAMPLE: [(&str, &str); 5] = [
-    ("longshore.toml", include_str!("../../../../examples/harbour/longshore.toml")),
-    ("web.taskdef.yaml", include_str!("../../../../examples/harbour/web.taskdef.yaml")),
-    ("web.service.yaml", include_str!("../../../../examples/harbour/web.service.yaml")),
-    ("api.taskdef.yaml", include_str!("../../../../examples/harbour/api.taskdef.yaml")),
-    ("api.service.yaml", include_str!("../../../../examples/harbour/api.service.yaml")),
+    ("longshore.toml", include_str!("../../../../../examples/harbour/longshore.toml")),
+    ("web.taskdef.yaml", include_str!("../../../../../examples/harbour/web.taskdef.yaml")),
+    ("web.service.yaml", include_str!("../../../../../examples/harbour/web.service.yaml")),
+    ("api.taskdef.yaml", include_str!("../../../../../examples/harbour/api.taskdef.yaml")),
+    ("api.service.yaml", include_str!("../../../../../examples/harbour/api.service.yaml")),
 ];
 
 const EXAMPLES: &str = "\
@@ -43,21 +47,25 @@ pub(crate) async fn execute(mut arguments: Arguments) -> Result<u8> {
     made.map_err(|refusal| {
         anyhow!("cannot make the cluster `default`: {}", refusal.message.unwrap_or_default())
     })?;
+    let mut previews = None;
     let told = tokio::select! {
         biased;
         told = serve::until_told_to_end() => Some(told),
-        ran = introduce(&serving) => { ran?; None }
+        ran = introduce(&serving, &mut previews) => { ran?; None }
     };
     match told {
         Some(told) => told?,
         None => serve::until_told_to_end().await?,
+    }
+    if let Some(previews) = previews {
+        previews.daemon.shutdown().await;
     }
     serving.engine.shutdown().await;
     Ok(0)
 }
 
 /// Shows where the engine is, brings up the example, and says how to go on.
-async fn introduce(serving: &Serving) -> Result<()> {
+async fn introduce(serving: &Serving, previews: &mut Option<Previews>) -> Result<()> {
     let access = &serving.access;
     terminal::talk(
         &format!("engine: {} in {} (cluster `default`, two instances)", access.endpoint, access.region),
@@ -76,6 +84,10 @@ async fn introduce(serving: &Serving) -> Result<()> {
         None => {
             terminal::talk("\nThe load balancer could open no port; the log above says why.", Style::Plain)
         }
+    }
+    *previews = previews::begin(serving, &directory).await;
+    if let Some(previews) = previews {
+        previews.introduce();
     }
     terminal::talk("\nNow in another terminal, for this shell's AWS tools:\n", Style::Plain);
     terminal::data(access.exports().as_bytes())?;

@@ -1,0 +1,35 @@
+//! After a start: our own proxy knows the sites again before anybody asks for them.
+
+use futures_util::future::try_join_all;
+use longshore_decide::preview::environment;
+use longshore_model::Error;
+use longshore_model::preview::Environment;
+use longshore_world::{Site, SiteService};
+
+use super::Previews;
+use crate::book::ENVIRONMENTS;
+
+impl Previews {
+    /// Gives our own proxy the site of each environment that has answered, without targets: requests wait there until the
+    /// first round has found the tasks. For the time before the first round, and of no effect without a proxy.
+    ///
+    /// # Errors
+    /// Those of the store, and of the proxy.
+    pub async fn reopen(&self) -> Result<(), Error> {
+        let Some(routes) = &self.world.routes else { return Ok(()) };
+        let records = self.book.all::<Environment>(ENVIRONMENTS, "").await?;
+        let sites = records.iter().filter_map(|(_, kept)| self.site_without_targets(&kept.value));
+        try_join_all(sites.map(|site| routes.set(site))).await.map(drop)
+    }
+
+    fn site_without_targets(&self, record: &Environment) -> Option<Site> {
+        let policy = self.policy_of(record)?;
+        Some(Site {
+            environment: record.names.id.clone(),
+            host: environment::host_of_answering(record, policy)?,
+            services: vec![SiteService::default(); policy.services.len()],
+            policy: policy.clone(),
+            closed: None,
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! Preview environments over a world in memory, with rounds that are polled by hand.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
+
+#[path = "../support/amazon.rs"]
+mod amazon;
+mod daemon;
+mod doors;
+mod life;
+#[path = "../support/memory.rs"]
+mod memory;
+mod stage;
+mod sweeps;
+mod two;
+#[path = "../support/world.rs"]
+mod world;
