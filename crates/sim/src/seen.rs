@@ -6,9 +6,9 @@ use longshore_ecs::run::TaskAnswer;
 use longshore_model::container_definition::ContainerDefinition;
 use longshore_model::instance::ContainerInstance;
 use longshore_model::seen::{
-    Container, ContainerSummary, Environment, Failure, Instance, LogDriver, Task, TaskDefinition,
+    Binding, Container, ContainerSummary, Environment, Failure, Instance, LogDriver, Task, TaskDefinition,
 };
-use longshore_model::task::Task as EcsTask;
+use longshore_model::task::{NetworkBinding, Task as EcsTask};
 use longshore_model::task_definition::TaskDefinition as EcsDefinition;
 use longshore_model::{Error, Kind};
 
@@ -72,7 +72,7 @@ pub(crate) fn task(task: &EcsTask) -> Task {
                 exit_code: container.exit_code,
                 reason: container.reason.clone(),
                 runtime_id: container.runtime_id.clone(),
-                ..Container::default()
+                bindings: container.network_bindings.iter().filter_map(binding).collect(),
             })
             .collect(),
         private_ip: task
@@ -81,6 +81,11 @@ pub(crate) fn task(task: &EcsTask) -> Task {
             .flat_map(|container| &container.network_interfaces)
             .find_map(|interface| interface.private_ipv4_address.clone()),
     }
+}
+
+fn binding(binding: &NetworkBinding) -> Option<Binding> {
+    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+    Some(Binding { container_port: port(binding.container_port)?, host_port: port(binding.host_port)? })
 }
 
 pub(crate) fn failure(failure: &EcsFailure) -> Failure {

@@ -1,15 +1,17 @@
 //! The simulated Amazon as a value: the cloud, what will happen next in it, and what has happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore_ecs::balancing::{self, Health, HealthChange, Target, TargetState, UnhealthyReason};
 use longshore_ecs::fault::Fault;
 use longshore_ecs::{Answer, Caller, Cloud, ContainerRef, Effect, Event, Report, Request, TaskView, step};
 use longshore_model::Timestamp;
 use longshore_model::arn::{Scope, last_part};
+use longshore_model::network::{NetworkMode, TransportProtocol};
 use longshore_model::seen::{LogLine, Task};
-use longshore_model::task::{LastStatus, StopCode};
+use longshore_model::task::{LastStatus, NetworkBinding, StopCode};
 use serde_json::{Value, json};
 
 use crate::logs::{Name, Streams};
@@ -26,6 +28,18 @@ const TERMINATED: i32 = 143;
 /// The exit code of a container that was killed.
 const KILLED: i32 = 137;
 
+/// From its first check until a target that answers is healthy.
+const CHECKED_AFTER: Duration = Duration::from_secs(10);
+
+/// The same for our own proxy, in milliseconds: a task that crashes at once never gets there.
+const ANSWERS_AFTER_MS: i64 = 5_000;
+
+/// A target that is deregistered has nothing in flight any more after this.
+const DRAINED_AFTER: Duration = Duration::from_secs(2);
+
+/// The first of the ports that a container instance gives away by itself, and how many these are.
+const DYNAMIC_PORTS: (i32, usize) = (32_768, 28_000);
+
 /// What ECS says of a task whose instance is gone.
 const HOST_LOST: &str = "Host EC2 (instance i-0123456789abcdef0) terminated.";
 
@@ -35,11 +49,19 @@ pub(crate) struct State {
     pub(crate) dice: Dice,
     pub(crate) streams: Streams,
     pub(crate) tasks: BTreeMap<String, Record>,
+    /// How containers of an image live, whatever `lives` says.
+    pub(crate) images: BTreeMap<String, Life>,
+    /// Images whose containers run and never answer a health check.
+    pub(crate) silent: BTreeSet<String>,
+    /// Services whose tasks have changed: what EventBridge would speak of.
+    pub(crate) events: Vec<String>,
     lives: Lives,
     log_lag: Duration,
     agenda: BTreeMap<(Timestamp, u64), Happening>,
     entries: u64,
     runs: BTreeMap<ContainerRef, Run>,
+    /// Targets whose first checks run, or that drain.
+    watched: BTreeSet<(String, Target)>,
 }
 
 /// What is known of a task beside the cloud.
@@ -74,6 +96,8 @@ enum Happening {
     Writes(ContainerRef, String),
     Ends { of: ContainerRef, code: i32 },
     LosesHost(ContainerRef),
+    Checked(String, Target),
+    Drained(String, Target),
 }
 
 impl State {
@@ -86,16 +110,26 @@ impl State {
             dice: Dice::new(plan.faults, plan.seed),
             streams: Streams::default(),
             tasks: BTreeMap::new(),
+            images: BTreeMap::new(),
+            silent: BTreeSet::new(),
+            events: Vec::new(),
             lives: plan.lives,
             agenda: BTreeMap::new(),
             entries: 0,
             runs: BTreeMap::new(),
+            watched: BTreeSet::new(),
         };
         drop(state.ask("CreateCluster", json!({}), BEGINNING));
         for arrival in plan.instances {
             state.enter(BEGINNING, arrival.at, Happening::Joins(arrival));
         }
         state
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_wake(&self) -> Option<Timestamp> {
+        let next = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        next.into_iter().chain(self.cloud.next_wake()).min()
     }
 
     /// Lets happen what is due until now, each at its moment.
@@ -126,6 +160,40 @@ impl State {
         let answer = step(&mut self.cloud, Event::Call { request, caller, size_bytes }, now);
         self.carry_out(now);
         answer.unwrap_or_else(|| Err(Fault::client("The call had no answer.")))
+    }
+
+    /// Calls the API of Elastic Load Balancing as the wire does.
+    pub(crate) fn balance(
+        &mut self,
+        operation: &str,
+        body: Value,
+        now: Timestamp,
+    ) -> Result<Value, balancing::Fault> {
+        let request = match balancing::Request::read(operation, body) {
+            Some(Ok(request)) => request,
+            Some(Err(error)) => return Err(balancing::Fault::invalid(error.to_string())),
+            None => return Err(balancing::Fault::invalid(format!("no operation {operation}"))),
+        };
+        let answer = longshore_ecs::balance(&mut self.cloud, request, now)?;
+        self.carry_out(now);
+        Ok(serde_json::to_value(answer).unwrap_or_default())
+    }
+
+    /// Whether a task runs and has answered as many health checks as it takes, by its ARN.
+    pub(crate) fn answers(&self, arn: &str, now: Timestamp) -> bool {
+        let record = self.tasks.get(last_part(arn));
+        let mut history = record.into_iter().flat_map(|record| &record.history);
+        let since = history.find(|(_, view)| view.last_status == LastStatus::Running).map(|(at, _)| *at);
+        let is_checked = since.is_some_and(|since| now.ms_since(since) >= ANSWERS_AFTER_MS);
+        is_checked && self.runs(arn) && !self.is_silent(last_part(arn))
+    }
+
+    fn is_silent(&self, task: &str) -> bool {
+        if self.silent.is_empty() {
+            return false;
+        }
+        let Some(launch) = self.cloud.launch(task) else { return false };
+        launch.definition.spec.container_definitions.iter().any(|it| self.silent.contains(&it.image))
     }
 
     /// Whether a task is RUNNING, by its ARN.
@@ -171,11 +239,13 @@ impl State {
                     let report = Event::Container(of, Report::Checked { healthy: true });
                     self.enter(now, Duration::ZERO, Happening::Report(report));
                 }
-                Effect::TaskChanged(view) => self.remember(&view, now),
-                Effect::Release(_)
-                | Effect::InstanceChanged(_)
-                | Effect::ServiceChanged(_)
-                | Effect::RoutesChanged => {}
+                Effect::TaskChanged(view) => {
+                    let service = view.group.as_deref().and_then(|group| group.strip_prefix("service:"));
+                    self.events.extend(service.map(str::to_owned));
+                    self.remember(&view, now);
+                }
+                Effect::RoutesChanged => self.watch_targets(now),
+                Effect::Release(_) | Effect::InstanceChanged(_) | Effect::ServiceChanged(_) => {}
             }
         }
     }
@@ -193,7 +263,79 @@ impl State {
         record.history.push((now, Arc::clone(view)));
     }
 
+    /// Each new target is checked, and each that drains has nothing in flight after a moment.
+    fn watch_targets(&mut self, now: Timestamp) {
+        for (group, routes) in self.cloud.routing().groups {
+            for target in routes.targets {
+                let key = (group.clone(), target.target.clone());
+                let (wait, happening) = match target.state {
+                    TargetState::Initial => (CHECKED_AFTER, Happening::Checked(group.clone(), target.target)),
+                    TargetState::Draining => {
+                        (DRAINED_AFTER, Happening::Drained(group.clone(), target.target))
+                    }
+                    TargetState::Healthy | TargetState::Unhealthy | TargetState::Unused => continue,
+                };
+                if self.watched.insert(key) {
+                    self.enter(now, wait, happening);
+                }
+            }
+        }
+    }
+
+    /// What the checks of a target come to: it answers, unless it is of a silent task.
+    fn check(&mut self, group_arn: String, target: Target, now: Timestamp) {
+        let is_at = |view: &TaskView| {
+            let mut interfaces = view.containers.iter().flat_map(|it| &it.network_interfaces);
+            let mut bindings = view.containers.iter().flat_map(|it| &it.network_bindings);
+            interfaces.any(|it| it.private_ipv4_address.as_ref() == Some(&target.id))
+                || bindings.any(|it| it.host_port == Some(i32::from(target.port)))
+        };
+        let mut tasks = self.tasks.iter().filter_map(|(id, it)| Some((id, &it.history.last()?.1)));
+        let is_silent = !self.silent.is_empty() && tasks.any(|(id, view)| is_at(view) && self.is_silent(id));
+        let timeout = || Health::Unhealthy {
+            reason: UnhealthyReason::Timeout,
+            description: "Request timed out".to_owned(),
+        };
+        let health = if is_silent { timeout() } else { Health::Healthy };
+        self.watched.remove(&(group_arn.clone(), target.clone()));
+        self.tell(Event::Health(vec![HealthChange { group_arn, target, health }]), now);
+    }
+
+    fn image(&self, task: &str, container: &str) -> Option<String> {
+        let launch = self.cloud.launch(task)?;
+        let mut containers = launch.definition.spec.container_definitions.iter();
+        Some(containers.find(|it| it.name == container)?.image.clone())
+    }
+
+    /// Where the ports of a container are found on its instance: each task has ports of its own.
+    fn bindings(&self, of: &ContainerRef) -> Vec<NetworkBinding> {
+        let Some(launch) = self.cloud.launch(&of.task) else { return Vec::new() };
+        let spec = &launch.definition.spec;
+        if !matches!(spec.network_mode, None | Some(NetworkMode::Bridge)) {
+            return Vec::new();
+        }
+        let (first, count) = DYNAMIC_PORTS;
+        let number = self.tasks.get(&of.task).map_or(0, |record| record.number) % count;
+        let dynamic = first + i32::try_from(number).unwrap_or_default();
+        let container = spec.container_definitions.iter().find(|it| it.name == of.container);
+        let mappings = container.into_iter().flat_map(|it| it.port_mappings.iter().flatten());
+        let binding = |host: Option<i32>| host.filter(|port| *port > 0).unwrap_or(dynamic);
+        mappings
+            .map(|mapping| NetworkBinding {
+                bind_ip: "0.0.0.0".to_owned(),
+                container_port: mapping.container_port,
+                host_port: Some(binding(mapping.host_port)),
+                protocol: mapping.protocol.unwrap_or(TransportProtocol::Tcp),
+            })
+            .collect()
+    }
+
     fn life(&self, task: &str, container: &str) -> Life {
+        if !self.images.is_empty()
+            && let Some(life) = self.image(task, container).and_then(|image| self.images.get(&image))
+        {
+            return life.clone();
+        }
         let number = self.tasks.get(task).map_or(0, |record| record.number);
         (self.lives)(number, container)
     }
@@ -256,6 +398,11 @@ impl State {
             Happening::Starts(of) => self.start(of, now),
             Happening::Writes(of, text) => self.write(&of, text, now),
             Happening::Ends { of, code } => self.end(&of, Some(code), now),
+            Happening::Checked(group, target) => self.check(group, target, now),
+            Happening::Drained(group_arn, target) => {
+                self.watched.remove(&(group_arn.clone(), target.clone()));
+                self.tell(Event::Drained { group_arn, target }, now);
+            }
             Happening::LosesHost(of) => {
                 if self.runs.get(&of).is_none_or(|run| run.ended) {
                     return;
@@ -294,7 +441,8 @@ impl State {
             End::HostLost { after } => self.enter(now, after, Happening::LosesHost(of.clone())),
             End::Never | End::CannotPrepare(_) | End::CannotStart(_) => {}
         }
-        let report = Report::Started { runtime_id: runtime_id(&of), bindings: Vec::new() };
+        let bindings = self.bindings(&of);
+        let report = Report::Started { runtime_id: runtime_id(&of), bindings };
         self.tell(Event::Container(of, report), now);
     }
 

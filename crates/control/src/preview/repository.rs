@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use longshore_decide::preview::cadence;
 use longshore_decide::preview::repository::{self, Plan, Seen};
-use longshore_model::preview::{Delivery, DeliveryState, Ended, Environment, Policy, github};
+use longshore_model::preview::{Delivery, DeliveryState, Ended, Environment, Policy, Wish, github};
 use longshore_model::{Error, Timestamp};
 use longshore_world::{Expect, Write};
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,18 @@ use super::records::{self, Change, Found};
 use super::{Object, Previews, Round};
 use crate::book::{DELIVERIES, ENDED, Kept, PENDING, REPOSITORIES, put, remove};
 
-/// A write that somebody else was faster with is decided anew so often before GitHub is asked again.
+/// When somebody else was faster, GitHub is asked again, so often at most in one round.
 const TRIES: usize = 5;
 
 /// So many deliveries are ended at the same time: a store that has to wait for its disk does so once for all of them.
 const ENDED_AT_ONCE: usize = 64;
+/// What is wanted of each environment of a repository, by its id, and in which life.
+type Wishes = BTreeMap<String, (u32, Wish)>;
+
+fn wishes(kept: &[Kept<Environment>]) -> Wishes {
+    let records = kept.iter().map(|kept| &kept.value);
+    records.map(|it| (it.names.id.clone(), (it.life, it.wish.clone()))).collect()
+}
 
 /// What is kept of a repository.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -43,12 +50,14 @@ impl Previews {
         };
         // Read before GitHub is: what came later may speak of what this look has not seen.
         let pending = self.pending(name).await?;
-        let listing = self.world.github.repository(name).await;
-        let github = listing.as_ref().map_err(super::act::words);
         let mut wake = Vec::new();
         for _ in 0..TRIES {
+            // These, too: a wish that somebody writes meanwhile may be newer than what this look sees.
+            let wishes = wishes(&records::of_repository(&self.book, name).await?);
+            let listing = self.world.github.repository(name).await;
+            let github = listing.as_ref().map_err(super::act::words);
             let now = self.now();
-            let (plan, is_written) = self.bring_up_to(&policy, github.clone(), round, &mut wake).await?;
+            let (plan, is_written) = self.bring_up_to(&policy, &wishes, github.clone(), round, &mut wake).await?;
             if !is_written {
                 continue;
             }
@@ -63,16 +72,21 @@ impl Previews {
         Ok(Round { look_again_at: Some(self.now()), wake, ..Round::default() })
     }
 
-    /// Decides, and writes each record under its generation. `false`: somebody else has written one of them meanwhile.
+    /// Decides, and writes each record under its generation. `false`: somebody else has written one of them meanwhile, or
+    /// has changed a wish since GitHub was asked.
     async fn bring_up_to(
         &self,
         policy: &Policy,
+        wishes_before: &Wishes,
         github: Result<&github::Repository, String>,
         round: &str,
         wake: &mut Vec<Object>,
     ) -> Result<(Plan, bool), Error> {
         let name = &policy.repository;
         let kept = records::of_repository(&self.book, name).await?;
+        if wishes(&kept) != *wishes_before {
+            return Ok((Plan::default(), false));
+        }
         let ended = records::ended(&self.book, name).await?;
         let ledger = self.ledger(name).await?;
         let environments: Vec<Environment> = kept.iter().map(|kept| kept.value.clone()).collect();

@@ -132,9 +132,11 @@ fn up(
         failure.revision.sha == revision.sha && failure.attempt == record.wish.attempt
     });
     if record::set_revision(record, revision, now) {
+        record.wish.sleep = Sleep::Auto;
         return Ok(format!("`{id}` gets commit {sha}"));
     }
     if has_failed {
+        record.wish.sleep = Sleep::Auto;
         record.wish.attempt = record.wish.attempt.saturating_add(1);
         record.progress.changed_at = now;
         return Ok(format!("`{id}` tries commit {sha} again"));

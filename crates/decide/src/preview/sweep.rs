@@ -105,7 +105,9 @@ impl<'a> Judge<'a> {
             // It looks when there is room.
             (Presence::Up { .. }, Some(_)) if record.state == State::Queued => !is_known,
             (Presence::Up { .. }, Some(policy)) => {
-                !self.is_settled(record, policy)
+                // What another process waited for, such as a policy, may be there now.
+                (!is_known && !record.waiting.is_empty())
+                    || !self.is_settled(record, policy)
                     || self.is_time(record, policy)
                     || self.differs(record, policy)
                     || self.lacks_site(record, policy)

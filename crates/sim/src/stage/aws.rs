@@ -28,7 +28,13 @@ impl Hands {
 
     /// A change whose answer is ECS's own document.
     async fn change(&self, operation: &'static str, what: &str, body: Value) -> Result<Value, Error> {
-        self.act(operation, what, |inner| inner.ask(what, operation, body)).await
+        self.act(operation, what, |inner| {
+            inner.note(operation, &body);
+            let answer = inner.ask(what, operation, body)?;
+            inner.done();
+            Ok(answer)
+        })
+        .await
     }
 
     /// All items of a list, from all its pages. Any page may fail, and then all of it has.
@@ -125,8 +131,12 @@ impl Services for Hands {
         let what = format!("register `{}`", text(input, "family"));
         let body = Value::Object(input.clone());
         self.act("RegisterTaskDefinition", &what, |inner| {
+            inner.note("RegisterTaskDefinition", &body);
             match inner.state.ask("RegisterTaskDefinition", body, inner.now) {
-                Ok(Answer::RegisterTaskDefinition(one)) => Ok(seen::definition(&one.task_definition)),
+                Ok(Answer::RegisterTaskDefinition(one)) => {
+                    inner.done();
+                    Ok(seen::definition(&one.task_definition))
+                }
                 Ok(_) => Err(Error::new(Kind::Bug, what.clone())),
                 Err(fault) => Err(seen::refusal(&what, &fault)),
             }

@@ -88,27 +88,28 @@ impl Notifier for Hands {
 impl Routes for Hands {
     async fn set(&self, site: Site) -> Result<(), Error> {
         self.wire.pass().await;
-        self.stage.lock().sites.insert(site.environment.clone(), site);
+        self.own_sites().insert(site.environment.clone(), site);
         Ok(())
     }
 
     async fn remove(&self, environment: &str) -> Result<(), Error> {
         self.wire.pass().await;
-        self.stage.lock().sites.remove(environment);
+        self.own_sites().remove(environment);
         Ok(())
     }
 
-    /// A target is healthy as long as its task runs.
+    /// A target is healthy as long as its task runs and answers.
     fn health(&self, environment: &str) -> BTreeMap<String, bool> {
+        let sites = self.own_sites();
+        let Some(site) = sites.get(environment) else { return BTreeMap::new() };
         let inner = self.stage.lock();
-        let Some(site) = inner.sites.get(environment) else { return BTreeMap::new() };
         let targets = site.services.iter().flat_map(|service| service.active.iter().chain(&service.probed));
-        targets.map(|target| (target.key.clone(), inner.state.runs(&target.key))).collect()
+        targets.map(|target| (target.key.clone(), inner.state.answers(&target.key, inner.now))).collect()
     }
 }
 
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
-        self.stage.now()
+        self.stage.now().plus_ms(self.ahead_ms())
     }
 }

@@ -1,11 +1,14 @@
 //! The hands of one process in the world: what it calls, and where it may be cut off.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use longshore_model::{Error, Kind};
+use longshore_world::Site;
 use serde_json::Value;
 
 use super::{Inner, Stage};
@@ -15,11 +18,22 @@ use super::{Inner, Stage};
 pub struct Wire {
     /// So many passages are left until it is cut; none are when it is below zero.
     left: AtomicI64,
+    /// Who waits for it to be mended.
+    waiting: Mutex<Vec<Waker>>,
+    /// Each passage takes so many milliseconds of tokio's time; at 0 none is needed.
+    latency_ms: AtomicU64,
+    /// Each passage lets others go first, once.
+    yields: AtomicBool,
 }
 
 impl Default for Wire {
     fn default() -> Self {
-        Self { left: AtomicI64::new(i64::MAX) }
+        Self {
+            left: AtomicI64::new(i64::MAX),
+            waiting: Mutex::default(),
+            latency_ms: AtomicU64::new(0),
+            yields: AtomicBool::new(false),
+        }
     }
 }
 
@@ -32,6 +46,18 @@ impl Wire {
     /// It is whole again: who polls goes on.
     pub fn mend(&self) {
         self.left.store(i64::MAX, Ordering::SeqCst);
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on each passage takes this much of tokio's time: for rounds that a runtime drives.
+    pub fn set_latency_ms(&self, latency: u64) {
+        self.latency_ms.store(latency, Ordering::SeqCst);
+    }
+
+    /// From now on each passage waits once, so that rounds which are polled together come between each other.
+    pub fn let_others_go_first(&self) {
+        self.yields.store(true, Ordering::SeqCst);
     }
 
     /// Whether somebody was stopped by it.
@@ -41,23 +67,42 @@ impl Wire {
     }
 
     pub(crate) async fn pass(&self) {
+        let latency = self.latency_ms.load(Ordering::SeqCst);
+        if latency > 0 {
+            tokio::time::sleep(Duration::from_millis(latency)).await;
+        }
+        let mut yields = self.yields.load(Ordering::SeqCst);
         let mut counted = false;
-        poll_fn(|_| {
+        poll_fn(|context| {
             if !counted {
                 counted = true;
                 self.left.fetch_sub(1, Ordering::SeqCst);
             }
-            if self.is_cut() { Poll::Pending } else { Poll::Ready(()) }
+            if !self.is_cut() && std::mem::take(&mut yields) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if !self.is_cut() {
+                return Poll::Ready(());
+            }
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(context.waker().clone());
+            Poll::Pending
         })
         .await;
     }
 }
 
-/// The hands of one process.
+/// An answer that is older than this is never shown again: AWS is eventually consistent, not for ever out of date.
+const STALE_MS: i64 = 5_000;
+
+/// The hands of one process, and its proxy.
 #[derive(Debug, Clone)]
 pub struct Hands {
     pub(crate) stage: Arc<Stage>,
     pub(crate) wire: Arc<Wire>,
+    sites: Arc<Mutex<BTreeMap<String, Site>>>,
+    /// How far its clock is ahead, in milliseconds.
+    ahead: Arc<AtomicI64>,
 }
 
 /// What becomes of a call.
@@ -73,7 +118,28 @@ impl Hands {
     /// Of a process that was just started.
     #[must_use]
     pub fn new(stage: Arc<Stage>) -> Self {
-        Self { stage, wire: Arc::default() }
+        Self { stage, wire: Arc::default(), sites: Arc::default(), ahead: Arc::default() }
+    }
+
+    /// The sites of its proxy, by environment. They end with the process.
+    #[must_use]
+    pub fn sites(&self) -> BTreeMap<String, Site> {
+        self.own_sites().clone()
+    }
+
+    /// How far the clock of this process is ahead of all others, in milliseconds.
+    #[must_use]
+    pub fn ahead_ms(&self) -> i64 {
+        self.ahead.load(Ordering::SeqCst)
+    }
+
+    /// Sets the clock of this process.
+    pub fn set_ahead_ms(&self, ahead: i64) {
+        self.ahead.store(ahead, Ordering::SeqCst);
+    }
+
+    pub(crate) fn own_sites(&self) -> MutexGuard<'_, BTreeMap<String, Site>> {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The wire that its calls pass.
@@ -114,15 +180,16 @@ impl Hands {
     ) -> Result<Value, Error> {
         let key = format!("{operation} {question}");
         self.act(operation, what, |inner| {
-            let chance = inner.chances.stale;
+            let (chance, now) = (inner.chances.stale, inner.now);
             if inner.happens(chance)
-                && let Some(earlier) = inner.answered.get(&key)
+                && let Some((_, earlier)) =
+                    inner.answered.get(&key).filter(|(at, _)| now.ms_since(*at).abs() <= STALE_MS)
             {
                 return Ok(earlier.clone());
             }
             let answer = look(inner)?;
             if chance > 0 {
-                inner.answered.insert(key, answer.clone());
+                inner.answered.insert(key, (now, answer.clone()));
             }
             Ok(answer)
         })

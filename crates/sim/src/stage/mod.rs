@@ -4,12 +4,14 @@
 //! pending for ever: whoever polls the round by hand sees that, and drops it, which is a crash at this very place; or
 //! mends the wire and polls on, which is a process that slept while another one worked. Faults are drawn from one seed.
 
+mod audit;
 mod aws;
+mod balancers;
 mod elsewhere;
 mod hands;
 mod keep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,13 +20,14 @@ use longshore_ecs::random::Random;
 use longshore_model::preview::Notice;
 use longshore_model::preview::github::Repository;
 use longshore_model::{Error, Timestamp};
-use longshore_world::{Site, Store};
-use serde_json::Value;
+use longshore_world::Store;
+use serde_json::{Value, json};
 
-use crate::plan::{Arrival, Lives, Plan};
+use crate::plan::{Arrival, Life, Lives, Plan};
 use crate::seen;
 use crate::state::{BEGINNING, State};
 
+pub use self::audit::Act;
 pub use self::hands::{Hands, Wire};
 pub use self::keep::Keep;
 
@@ -57,9 +60,9 @@ pub(crate) struct Inner {
     pub(crate) chances: Chances,
     pub(crate) calls: BTreeMap<&'static str, u64>,
     /// The last answer to each question, for stale looks.
-    pub(crate) answered: BTreeMap<String, Value>,
+    pub(crate) answered: BTreeMap<String, (Timestamp, Value)>,
+    pub(crate) acts: Vec<Act>,
     pub(crate) github: BTreeMap<String, Repository>,
-    pub(crate) sites: BTreeMap<String, Site>,
     pub(crate) told: Vec<Notice>,
     /// Hook calls by their id, and how often each did well.
     pub(crate) hooks: BTreeMap<String, u32>,
@@ -85,8 +88,8 @@ impl Stage {
             chances: Chances::default(),
             calls: BTreeMap::new(),
             answered: BTreeMap::new(),
+            acts: Vec::new(),
             github: BTreeMap::new(),
-            sites: BTreeMap::new(),
             told: Vec::new(),
             hooks: BTreeMap::new(),
         };
@@ -132,15 +135,56 @@ impl Stage {
         self.lock().github.get(repository).cloned().unwrap_or_default()
     }
 
-    /// The sites of our own proxy, by environment.
-    #[must_use]
-    pub fn sites(&self) -> BTreeMap<String, Site> {
-        self.lock().sites.clone()
+    /// How containers of an image live, whatever else was said.
+    pub fn set_image(&self, image: impl Into<String>, life: Life) {
+        self.lock().state.images.insert(image.into(), life);
     }
 
-    /// The process with the proxy in it has ended.
-    pub fn forget_sites(&self) {
-        self.lock().sites.clear();
+    /// Containers of this image run, and never answer a health check.
+    pub fn silence(&self, image: impl Into<String>) {
+        self.lock().state.silent.insert(image.into());
+    }
+
+    /// Whether a task is RUNNING, by its ARN.
+    #[must_use]
+    pub fn runs(&self, task: &str) -> bool {
+        self.lock().state.runs(task)
+    }
+
+    /// Whether a task is RUNNING and answers its health checks, by its ARN.
+    #[must_use]
+    pub fn answers(&self, task: &str) -> bool {
+        let inner = self.lock();
+        inner.state.answers(task, inner.now)
+    }
+
+    /// Calls ELB as somebody else would: without faults, and not counted.
+    ///
+    /// # Errors
+    /// When ELB refuses it.
+    pub fn balance(&self, operation: &str, body: Value) -> Result<Value, Error> {
+        self.lock().balance("ask", operation, body)
+    }
+
+    /// What EventBridge speaks of since it was asked last: each service whose tasks have changed, once, as the body of an
+    /// event.
+    #[must_use]
+    pub fn take_events(&self) -> Vec<String> {
+        let services: BTreeSet<String> = self.lock().state.events.drain(..).collect();
+        let body = |name| json!({"detail-type": "ECS Task State Change", "detail": {"group": format!("service:{name}")}});
+        services.into_iter().map(|name| body(name).to_string()).collect()
+    }
+
+    /// The calls since it was asked last that changed something, or tried to.
+    #[must_use]
+    pub fn take_acts(&self) -> Vec<Act> {
+        std::mem::take(&mut self.lock().acts)
+    }
+
+    /// When something happens next by itself.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.lock().state.next_wake()
     }
 
     /// All that was told, in its order.

@@ -80,15 +80,23 @@ fn behind_balancer(draft: &Draft<'_>, part: &Part<'_>, running: &[&Task]) -> Opt
     Some(running.iter().filter(|task| is_healthy(task)).count())
 }
 
-/// Of a settled environment: whether fewer tasks run than should. `None` when they do, or nobody has seen.
-pub(super) fn missing_tasks(draft: &Draft<'_>, parts: &[Part<'_>]) -> Option<String> {
+/// Of a settled environment: whether fewer tasks run than should, or more are to run. `None` when it is neither, or nobody
+/// has seen.
+pub(super) fn other_tasks(draft: &Draft<'_>, parts: &[Part<'_>]) -> Option<String> {
     let tasks = draft.seen.tasks.seen()?;
     parts.iter().find_map(|part| {
         let revision = service::revision(draft, part.index, Goal::Serve)?;
-        let running = tasks.iter().filter(|task| runs(task, &revision)).count();
-        let wanted = part.policy.count;
-        let is_short = running < usize::try_from(wanted).unwrap_or(usize::MAX);
-        is_short.then(|| format!("{running} of {wanted} tasks of service `{}` run", part.policy.name))
+        let own = tasks.iter().filter(|task| task.task_definition_arn == revision);
+        let (name, wanted) = (&part.policy.name, part.policy.count);
+        let most = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let running = own.clone().filter(|task| runs(task, &revision)).count();
+        // Somebody has scaled the service by hand.
+        let to_run = own.filter(|task| task.desired_status != "STOPPED").count();
+        if running < most {
+            Some(format!("{running} of {wanted} tasks of service `{name}` run"))
+        } else {
+            (to_run > most).then(|| format!("{to_run} tasks of service `{name}` are to run instead of {wanted}"))
+        }
     })
 }
 

@@ -38,6 +38,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     route_proxy::site(draft, policy, &parts, goal);
     set_state(draft, goal);
     match goal {
+        // It was to sleep before it had come to run.
+        _ if draft.record.progress.steady && sleep::is_due(&draft.record, policy, draft.now) => draft.look_at(draft.now),
         _ if draft.record.progress.steady => draft.look_when_settled(),
         // Its end is told, and looked for less often.
         Goal::Deploy if !draft.hooks.is_empty() => {}
@@ -202,9 +204,9 @@ fn pursue(
 fn settled(draft: &mut Draft<'_>, policy: &Policy, parts: &[Part<'_>]) {
     let goal = fallback(draft);
     if goal == Goal::Serve
-        && let Some(missing) = ready::missing_tasks(draft, parts)
+        && let Some(other) = ready::other_tasks(draft, parts)
     {
-        draft.wait(missing);
+        draft.wait(other);
         draft.record.progress.steady = false;
         draft.look_soon();
     }
@@ -245,3 +247,7 @@ fn set_state(draft: &mut Draft<'_>, goal: Goal) {
 #[cfg(test)]
 #[path = "up_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "settled_tests.rs"]
+mod settled_tests;
