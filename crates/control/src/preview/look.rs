@@ -24,6 +24,9 @@ const SEEN_BEFORE_MS: i64 = 3_000;
 /// The output of so many stopped tasks is read: they mostly say the same.
 const READ_STOPPED: usize = 3;
 
+/// Services by name, if they were looked at.
+type Services = Look<BTreeMap<String, Service>>;
+
 impl Previews {
     /// What the last sweep has seen of its tasks, once, when nothing else is to be looked at.
     fn handed_over(&self, id: &str, needs: &Needs) -> Option<Vec<Task>> {
@@ -33,7 +36,7 @@ impl Previews {
     }
 
     /// What the round before has seen, when it is young, and all that is to be looked at.
-    fn seen_before(&self, id: &str, needs: &Needs) -> Option<(Look<BTreeMap<String, Service>>, Vec<Task>)> {
+    fn seen_before(&self, id: &str, needs: &Needs) -> Option<(Services, Vec<Task>)> {
         let services = needs.services;
         let named_tasks = needs.named_tasks;
         if *needs != (Needs { tasks: true, named_tasks, services, ..Needs::default() }) {
