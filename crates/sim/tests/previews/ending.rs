@@ -204,7 +204,7 @@ impl Story {
                         && it["status"] == "ACTIVE"
                         && (count == 0 || it["taskDefinition"].as_str().map(str::to_owned) == deployed)
                 });
-                if !fits && !(count == 0 && deployed.is_some()) {
+                if !(fits || count == 0 && deployed.is_some()) {
                     missing.push(format!("service {name} of {} is not as it should be", record.names.id));
                 }
             }
