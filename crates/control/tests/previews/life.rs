@@ -87,7 +87,7 @@ fn a_life_without_trouble_is_ten_calls() {
         format!(r#"{{"detail": {{"group": "{group}", "taskArn": "{arn}", "lastStatus": "{status}"}}}}"#)
     };
     assert_eq!(stage.previews.on_event(&event("PENDING")), []);
-    assert_eq!(stage.previews.on_event(&event("RUNNING")), [environment.clone()]);
+    assert_eq!(stage.previews.on_event(&event("RUNNING")), std::slice::from_ref(&environment));
     // It is given to the proxy, and then is healthy there: the second round looks at nothing anew.
     stage.round(&environment);
     stage.round(&environment);
@@ -122,7 +122,7 @@ fn what_was_seen_a_moment_ago_is_used_until_an_event_speaks_of_it() {
     assert_eq!((looks(&mut stage), looks(&mut stage)), (1, 0));
     let group = stage.amazon.tasks.lock().unwrap()[0].group.clone().unwrap();
     let stopped = format!(r#"{{"detail": {{"group": "{group}", "lastStatus": "STOPPED"}}}}"#);
-    assert_eq!(stage.previews.on_event(&stopped), [environment.clone()]);
+    assert_eq!(stage.previews.on_event(&stopped), std::slice::from_ref(&environment));
     assert_eq!((looks(&mut stage), looks(&mut stage)), (1, 0));
     stage.clock.pass(4);
     assert_eq!(looks(&mut stage), 1);
