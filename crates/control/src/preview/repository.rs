@@ -54,7 +54,8 @@ impl Previews {
             let listing = self.world.github.repository(name).await;
             let github = listing.as_ref().map_err(super::act::words);
             let now = self.now();
-            let (plan, is_written) = self.bring_up_to(&policy, &wishes, github.clone(), round, &mut wake).await?;
+            let (plan, is_written) =
+                self.bring_up_to(&policy, &wishes, github.clone(), round, &mut wake).await?;
             if !is_written {
                 continue;
             }

@@ -45,8 +45,13 @@ impl Story {
         for name in self.records().flat_map(|it| it.names.services.clone()).collect::<Vec<_>>() {
             let seen = self.machine.stage.ask("DescribeServices", json!({"services": [name]})).unwrap();
             let event = seen["services"][0]["events"][0].clone();
-            let listed = self.machine.stage.ask("ListTasks", json!({"serviceName": name})).unwrap_or_default();
-            let tasks = self.machine.stage.ask("DescribeTasks", json!({"tasks": listed["taskArns"]})).unwrap_or_default();
+            let listed =
+                self.machine.stage.ask("ListTasks", json!({"serviceName": name})).unwrap_or_default();
+            let tasks = self
+                .machine
+                .stage
+                .ask("DescribeTasks", json!({"tasks": listed["taskArns"]}))
+                .unwrap_or_default();
             let tasks = tasks["tasks"].as_array().into_iter().flatten();
             let tasks: Vec<String> =
                 tasks.map(|it| format!("{} {}", it["lastStatus"], it["taskDefinitionArn"])).collect();

@@ -95,7 +95,8 @@ pub(super) fn other_tasks(draft: &Draft<'_>, parts: &[Part<'_>]) -> Option<Strin
         if running < most {
             Some(format!("{running} of {wanted} tasks of service `{name}` run"))
         } else {
-            (to_run > most).then(|| format!("{to_run} tasks of service `{name}` are to run instead of {wanted}"))
+            (to_run > most)
+                .then(|| format!("{to_run} tasks of service `{name}` are to run instead of {wanted}"))
         }
     })
 }

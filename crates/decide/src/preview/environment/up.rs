@@ -39,7 +39,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     set_state(draft, goal);
     match goal {
         // It was to sleep before it had come to run.
-        _ if draft.record.progress.steady && sleep::is_due(&draft.record, policy, draft.now) => draft.look_at(draft.now),
+        _ if draft.record.progress.steady && sleep::is_due(&draft.record, policy, draft.now) => {
+            draft.look_at(draft.now)
+        }
         _ if draft.record.progress.steady => draft.look_when_settled(),
         // Its end is told, and looked for less often.
         Goal::Deploy if !draft.hooks.is_empty() => {}
