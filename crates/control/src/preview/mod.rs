@@ -169,6 +169,11 @@ impl Previews {
         environments.into_iter().map(Object::Environment).collect()
     }
 
+    /// The environments whose site our own proxy was given.
+    fn sites(&self) -> Vec<String> {
+        self.memory().sites.keys().cloned().collect()
+    }
+
     fn notifiers(&self) -> impl Iterator<Item = Object> {
         self.world.notifiers.iter().map(|notifier| Object::Notifier(notifier.name().to_owned()))
     }

@@ -21,6 +21,8 @@ pub async fn serve(
 ) {
     let work = |end: Shutdown| {
         let (previews, queue) = (Arc::clone(&previews), queue.clone());
+        // Another process may have driven since our proxy was told of these.
+        previews.sites().into_iter().for_each(|id| driver.wake(Object::Environment(id)));
         async move {
             let rounds: Arc<dyn Rounds<Object>> = Arc::clone(&previews) as _;
             let driving = driver.run(rounds, &end);

@@ -20,8 +20,9 @@ use super::setting::{Setting, is_ours};
 const MOST_ACTS: usize = 40;
 /// Our proxy leads to a stopped task for so long at most while all goes well: two sweeps...
 const LEADS_ASTRAY_MS: i64 = 150_000;
-/// ...or a look at what is settled, where another process has mended it...
-const LEADS_ASTRAY_OF_TWO_MS: i64 = 400_000;
+/// ...or the late look at what is settled, where another process has mended it: of two that drive at once, which the lease
+/// prevents, each knows only what it has seen...
+const LEADS_ASTRAY_OF_TWO_MS: i64 = 3_900_000;
 /// ...and while calls fail and processes die.
 const LEADS_ASTRAY_IN_TROUBLE_MS: i64 = 900_000;
 /// Lines of the story that are kept.
@@ -403,10 +404,10 @@ impl Watch {
             return;
         }
         self.looked_at = now;
-        let bound = match (is_hostile, self.is_alone) {
-            (true, _) => LEADS_ASTRAY_IN_TROUBLE_MS,
-            (false, true) => LEADS_ASTRAY_MS,
-            (false, false) => LEADS_ASTRAY_OF_TWO_MS,
+        let bound = match (self.is_alone, is_hostile) {
+            (true, true) => LEADS_ASTRAY_IN_TROUBLE_MS,
+            (true, false) => LEADS_ASTRAY_MS,
+            (false, _) => LEADS_ASTRAY_OF_TWO_MS,
         };
         let before = std::mem::take(&mut self.astray);
         for (number, hands) in processes.iter().enumerate() {
