@@ -2,7 +2,7 @@
 //! awake.
 //!
 //! [`Sites`] keeps what each environment was set to, and puts all of it in force as one table. Requests never see more
-//! of it than their table and the [`door`] of their site.
+//! of it than their table and the door of their site.
 
 mod access;
 mod door;
