@@ -1,6 +1,6 @@
 //! Which notices a notifier is told next. Each once, in the order of their keys, however late they were stored.
 //!
-//! Guarantee: a notice whose key is at most [`LATE_MS`] older than others that were told before is told, too. Notices get
+//! Guarantee: a notice whose key is at most `LATE_MS` older than others that were told before is told, too. Notices get
 //! their keys when they are made and are seen when they are stored, and two rounds may do these in different order.
 
 use std::collections::BTreeSet;
