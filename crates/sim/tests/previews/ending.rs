@@ -204,7 +204,8 @@ impl Story {
                         && it["status"] == "ACTIVE"
                         && (count == 0 || it["taskDefinition"].as_str().map(str::to_owned) == deployed)
                 });
-                if !(fits || count == 0 && deployed.is_some()) {
+                let sleeps = count == 0 && deployed.is_some();
+                if !(fits || sleeps) {
                     missing.push(format!("service {name} of {} is not as it should be", record.names.id));
                 }
             }
