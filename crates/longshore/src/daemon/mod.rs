@@ -35,7 +35,7 @@ use crate::error::Failed;
 use crate::provider::WallClock;
 use crate::terminal::{self, Style};
 
-pub(crate) use self::place::{Place, default_directory, local, reach, within};
+pub(crate) use self::place::{Place, default_directory, local, random, reach, within};
 
 /// The lease of those who drive environments.
 const LEASE: &str = "previews";

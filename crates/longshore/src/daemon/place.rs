@@ -149,7 +149,7 @@ fn kept(file: &Path, prefix: &str) -> Result<String> {
 }
 
 /// 32 random bytes in hexadecimal digits.
-fn random() -> Result<String> {
+pub(crate) fn random() -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("cannot make a key: {error}"))?;
     Ok(hex::encode(bytes))
