@@ -182,4 +182,29 @@ mod tests {
             }
         }
     }
+
+    /// The table of bugs in docs/ecs-deity.md names tests by file and name.
+    #[test]
+    fn the_tests_that_are_named_for_bugs_are_there() {
+        let text = fs_err::read_to_string(root().join("docs/ecs-deity.md")).unwrap();
+        let mut found = 0;
+        for line in text.lines().filter(|line| line.starts_with("| ")) {
+            let mut file = None;
+            for word in line.split('`').skip(1).step_by(2) {
+                if word.ends_with(".rs") || word.ends_with(".py") {
+                    let path =
+                        if word.starts_with("tests/") { word.to_owned() } else { format!("crates/{word}") };
+                    file = Some((word, fs_err::read_to_string(root().join(path)).unwrap()));
+                } else if let Some((name, source)) = &file
+                    && word.contains('_')
+                {
+                    let is_there =
+                        ["fn", "def"].iter().any(|keyword| source.contains(&format!("{keyword} {word}(")));
+                    assert!(is_there, "{name} has no test `{word}`");
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 40, "the table was read");
+    }
 }
