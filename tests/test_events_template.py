@@ -30,6 +30,7 @@ WITHOUT_RESOURCE = {
     "ecs:DeregisterTaskDefinition",
     "ecs:DescribeTaskDefinition",
     "ecs:ListServices",
+    "ecs:ListTaskDefinitions",
     "ecs:ListTasks",
 }
 

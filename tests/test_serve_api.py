@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from support import program
 from support.github import sha
+from support.wait import until
 from support.previews import github, serves  # noqa: F401 (fixtures)
 from support.wait import DEADLINE_SECONDS, until
 
@@ -211,10 +212,12 @@ def test_monitoring(serve, github):
 def test_a_second_process_stands_by_and_takes_over(serve, serves, github):
     github.push("feature/one", sha(2))
     serve.wait_for("one", "ready")
-    (serve.state / "endpoint").unlink()
-    second = serves().start()
+    endpoint = (serve.state / "endpoint").read_text()
+    second = serves().stand_by()
     assert second.listen != serve.listen
-    assert ask(second, "/readyz")[2] == "ready, and standing by\n"
+    assert (serve.state / "endpoint").read_text() == endpoint, "who acts is who is asked on this machine"
+    status, _, text = ask(second, "/readyz")
+    assert (status, text.split(":")[0]) == (503, "standing by")
     status, _, text = ask(second, "/metrics", token=second.token)
     assert (status, "longshore_acts 0\n" in text) == (200, True)
     serve.kill()
@@ -222,6 +225,7 @@ def test_a_second_process_stands_by_and_takes_over(serve, serves, github):
     view = second.wait_for("two", "ready")
     assert second.get(view["url"]) == (200, sha(3))
     assert ask(second, "/readyz")[2] == "ready, and acting\n"
+    until(lambda: (serve.state / "endpoint").read_text().endswith(second.listen), "the second one to be asked on this machine")
 
 
 def test_every_answer_has_its_headers(serve):

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import subprocess
 import urllib.error
@@ -84,6 +85,22 @@ class Serve:
 
     def start(self):
         """Starts it and returns once it is ready; its addresses are the same after a restart."""
+        self.begin()
+        until(self.is_ready, "`longshore serve` to be ready")
+        return self
+
+    def stand_by(self):
+        """Starts it beside another one that acts: its addresses are what it says, until it acts itself."""
+        before = self.said().count("dashboard: ") if self.log.exists() else 0
+        self.begin()
+        until(lambda: self.said().count("Serving until") > before or None, "it to serve")
+        self.listen = re.findall(r"^dashboard: http://(\S+)$", self.said(), re.MULTILINE)[-1]
+        self.proxy = re.findall(r"^environments: behind http://(\S+)$", self.said(), re.MULTILINE)[-1]
+        self.github.webhooks = f"http://{self.listen}"
+        return self
+
+    def begin(self):
+        """Starts the process."""
         self.write()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -94,8 +111,6 @@ class Serve:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        until(self.is_ready, "`longshore serve` to be ready")
-        return self
 
     def is_ready(self):
         """Whether it answers; then its addresses are known."""

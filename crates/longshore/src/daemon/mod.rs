@@ -45,6 +45,8 @@ const LOCAL_TOKEN: &str = "this-machine";
 const LEASE_TIME: Duration = Duration::from_secs(15);
 /// Rounds under way and open requests have so long when the daemon ends.
 const GRACE: Duration = Duration::from_secs(10);
+/// A process that stands by looks so often whether it acts now.
+const LOOK_AT_LEASE: Duration = Duration::from_millis(500);
 /// The requests of clients are noted so often.
 const NOTE_REQUESTS: Duration = Duration::from_secs(5);
 
@@ -82,7 +84,7 @@ pub(crate) struct Daemon {
     stop: Shutdown,
     sites: Arc<Sites>,
     tasks: JoinSet<()>,
-    place: Place,
+    place: Arc<Place>,
 }
 
 /// Starts everything; when it returns, requests are answered.
@@ -131,9 +133,15 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
         reply: Arc::new(outside::Replies::new()?),
         sign_link: outside::link_signer(key, Arc::clone(&desk)),
     };
-    setup.place.announce(&endpoint, &sites.address().to_string())?;
+    let place = Arc::new(setup.place);
     let stop = Shutdown::new();
     let mut tasks = JoinSet::new();
+    if place.is_second() {
+        let (place, lease, endpoint) = (Arc::clone(&place), lease.clone(), endpoint.clone());
+        tasks.spawn(announce_once_acting(place, lease, endpoint, sites.address(), stop.clone()));
+    } else {
+        place.announce(&endpoint, &sites.address().to_string())?;
+    }
     tasks.spawn(serve_http(setup.listener, app, stop.clone()));
     tasks.spawn(watch_requests(Arc::clone(&sites), desk, stop.clone()));
     tasks.spawn({
@@ -141,7 +149,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
         async move { drive(previews, &driver, &lease, queue, &stop).await }
     });
     let proxy = sites.address();
-    Ok(Daemon { endpoint, public_url, proxy, stop, sites, tasks, place: setup.place })
+    Ok(Daemon { endpoint, public_url, proxy, stop, sites, tasks, place })
 }
 
 impl Daemon {
@@ -163,6 +171,26 @@ async fn serve_http(listener: TcpListener, app: App, stop: Shutdown) {
         stop.requested().await;
     };
     longshore_server::serve(listener, app, shutdown).await;
+}
+
+/// A second process in a directory is asked on this machine once it is the one that acts.
+async fn announce_once_acting(
+    place: Arc<Place>,
+    lease: Lease,
+    endpoint: String,
+    proxy: SocketAddr,
+    stop: Shutdown,
+) {
+    while !lease.is_held() {
+        tokio::select! {
+            biased;
+            _ = stop.requested() => return,
+            () = tokio::time::sleep(LOOK_AT_LEASE) => {}
+        }
+    }
+    if let Err(error) = place.announce(&endpoint, &proxy.to_string()) {
+        tracing::warn!(%error, "cannot say where this process is reached");
+    }
 }
 
 /// Tells the reconcilers what clients do: at once when somebody waits, else every few seconds.

@@ -122,11 +122,13 @@ impl Place {
         self.directory.join(STORE)
     }
 
-    /// Says where it serves. A second process here leaves that to the first.
+    /// Whether another process served from here when this one began.
+    pub(crate) fn is_second(&self) -> bool {
+        self.lock.is_none()
+    }
+
+    /// Says where whoever acts here is reached.
     pub(crate) fn announce(&self, endpoint: &str, proxy: &str) -> Result<()> {
-        if self.lock.is_none() {
-            return Ok(());
-        }
         fs_err::write(self.directory.join(PROXY), proxy)?;
         Ok(fs_err::write(self.directory.join(ENDPOINT), endpoint)?)
     }
