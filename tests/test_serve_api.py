@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import pytest
 from support import program
 from support.github import sha
-from support.wait import until
 from support.previews import github, serves  # noqa: F401 (fixtures)
 from support.wait import DEADLINE_SECONDS, until
 
