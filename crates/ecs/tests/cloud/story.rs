@@ -51,6 +51,8 @@ pub(super) enum Op {
 /// A client token's first use.
 struct TokenUse {
     request: Value,
+    /// The revision that the family meant: with a later one, or after it was deregistered, it is another call.
+    revision: Option<String>,
     arns: Vec<String>,
     used_at: Timestamp,
 }
@@ -206,8 +208,9 @@ impl Story {
         let mut with_token = body.clone();
         with_token["clientToken"] = json!(token);
         let answer = self.local.ask("RunTask", with_token);
+        let revision = self.latest_revision(shape.family);
         match self.tokens.get(&token).filter(|earlier| self.counts(earlier)) {
-            Some(earlier) if earlier.request == body => match answer {
+            Some(earlier) if earlier.request == body && earlier.revision == revision => match answer {
                 Ok(Answer::RunTask(started)) => {
                     let known = |arn: &&String| self.local.cloud.launch(&id_of(arn)).is_some();
                     let known: Vec<&str> = earlier.arns.iter().filter(known).map(String::as_str).collect();
@@ -227,10 +230,15 @@ impl Story {
                 let arns = self.remember(shape, variant, &answer);
                 if answer.is_ok() {
                     let used_at = self.local.now;
-                    self.tokens.insert(token, TokenUse { request: body, arns, used_at });
+                    self.tokens.insert(token, TokenUse { request: body, revision, arns, used_at });
                 }
             }
         }
+    }
+
+    fn latest_revision(&mut self, family: &str) -> Option<String> {
+        let body = json!({"familyPrefix": family, "status": "ACTIVE", "sort": "DESC"});
+        pages(&mut self.local, "ListTaskDefinitions", &body, "taskDefinitionArns", 100).into_iter().next()
     }
 
     /// A token counts for a day or until an hour beyond its last task's end, whichever comes first.

@@ -58,6 +58,9 @@ fn a_retry_of_an_exact_revision_is_the_same_call_whatever_became_of_it() {
     assert_eq!(arns(&local.must("RunTask", call("web:1", "default"))), first, "deregistered meanwhile");
     let by_arn = call("web:1", "arn:aws:ecs:eu-west-1:123456789012:cluster/default");
     assert_eq!(arns(&local.must("RunTask", by_arn)), first, "the cluster by its ARN");
+    local.must("DeregisterTaskDefinition", json!({"taskDefinition": "web:2"}));
+    let conflict = local.ask("RunTask", call("web", "default")).unwrap_err();
+    assert_eq!(conflict.kind, FaultKind::Conflict, "the family has none");
 }
 
 #[test]
