@@ -160,3 +160,19 @@ def test_github_is_told(serves, github):
     serve.gone("pr-7")
     until(lambda: github.statuses[-1]["state"] == "inactive", "the deployment to be inactive")
     assert len(github.comments) == 1
+
+
+def test_a_lost_store_takes_nothing_down(serves, github):
+    serve = serves().define().start()
+    github.push("feature/kept", sha(2))
+    url = serve.wait_for("kept", "ready")["url"]
+    serve.kill()
+    for file in serve.state.glob("store.sqlite*"):
+        file.unlink()
+    serve.start()
+    serve.wait_for("kept", "ready", deployed_sha=sha(2))
+    assert serve.get(url) == (200, sha(2))
+    assert [it["desiredCount"] for it in serve.services().values()] == [1]
+    github.delete("feature/kept")
+    serve.gone("kept")
+    assert serve.services() == {}

@@ -169,6 +169,10 @@ pub struct Progress {
     /// at.
     #[serde(default)]
     pub steady: bool,
+    /// There is something under its names that this record has not made: its services are looked at before anything is
+    /// made.
+    #[serde(default)]
+    pub is_preceded: bool,
 }
 
 /// A revision in AWS.

@@ -83,7 +83,7 @@ fn register(draft: &mut Draft<'_>, parts: &[Part<'_>]) -> Result<bool, Fault> {
 
 /// Whether the family is ours: one that had active revisions before our first one is somebody else's, and a revision in it
 /// would become what they deploy next. A service of ours says that it is: then the record is younger than what it is of.
-fn owns_family(draft: &Draft<'_>, part: &Part<'_>) -> Result<bool, Fault> {
+fn owns_family(draft: &mut Draft<'_>, part: &Part<'_>) -> Result<bool, Fault> {
     let service = draft.seen.services.seen().and_then(|services| services.get(part.name));
     let has_service = service.is_some_and(|service| tokens::is_our_service(&draft.record, service));
     if has_service || needs::is_known_family(&draft.record, part.name) {
@@ -91,6 +91,12 @@ fn owns_family(draft: &Draft<'_>, part: &Part<'_>) -> Result<bool, Fault> {
     }
     let Some(revisions) = draft.seen.revisions.seen() else { return Ok(false) };
     if revisions.get(part.name).is_some_and(|arns| !arns.is_empty()) {
+        if draft.seen.services == Look::Not {
+            draft.drop_actions();
+            draft.record.progress.is_preceded = true;
+            draft.look_at(draft.now);
+            return Ok(false);
+        }
         return Err(Fault::from(format!(
             "the task definition family `{0}` has revisions that Longshore did not register, and is not touched: \
              deregister them, or change `app`, so that names differ",

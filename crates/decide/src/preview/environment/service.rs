@@ -55,6 +55,8 @@ pub(super) fn ensure(
     for part in parts {
         let service = services.get(part.name).filter(|service| service.status == "ACTIVE");
         in_place &= match service {
+            // What runs there is of an earlier record. Nothing of it has failed, and it is not ours to stop.
+            Some(_) if goal == Goal::Stop && !is_made(draft, part) => true,
             Some(service) if tokens::is_our_service(&draft.record, service) => {
                 let now = draft.now;
                 let made = &mut draft.record.progress.resources.services;
@@ -67,6 +69,11 @@ pub(super) fn ensure(
         };
     }
     Ok(in_place)
+}
+
+/// Whether this record has made the service, or changed it.
+fn is_made(draft: &Draft<'_>, part: &Part<'_>) -> bool {
+    draft.record.progress.actions > 0 && draft.record.progress.resources.services.contains_key(part.name)
 }
 
 /// The revision that a service should run, where it is known.

@@ -83,6 +83,44 @@ fn a_service_of_others_is_a_failure_and_is_left_alone() {
     assert_eq!(plan.notices.len(), 1);
 }
 
+/// A service of this environment that runs, though the record knows nothing of it: the store was lost.
+fn ours_from_before() -> (&'static str, serde_json::Value) {
+    let tags = json!([{"key": "longshore:environment", "value": "x.shop"}, {"key": "longshore:repository", "value": "octo/shop"}]);
+    let service = json!({"serviceName": "shop-x", "status": "ACTIVE", "desiredCount": 1, "taskDefinition": "td:7", "tags": tags});
+    ("shop-x", service)
+}
+
+#[test]
+fn what_a_lost_record_has_left_is_looked_at_and_taken_over() {
+    let first = plan_for(&samples::record(), &seen(&[]), NOW).record;
+    let revisions = || Look::Seen([("shop-x".to_owned(), vec!["td:7".to_owned()])].into());
+    let unseen = Seen { services: Look::Not, revisions: revisions(), ..seen(&[]) };
+    let plan = plan_for(&first, &unseen, NOW);
+    assert_eq!((plan.actions.len(), &plan.record.progress.failure), (0, &None));
+    assert!(needs(&plan.record, Some(&samples::policy()), NOW).services, "whose family is it?");
+    let found = Seen { revisions: revisions(), ..seen(&[ours_from_before()]) };
+    let taken_over = plan_for(&plan.record, &found, NOW);
+    let [Action::Register(0, _), Action::UpdateService(0, input)] = &taken_over.actions[..] else {
+        panic!("{:?}", taken_over.actions)
+    };
+    assert_eq!(input["desiredCount"], 1);
+    let nobodys = plan_for(&plan.record, &Seen { revisions: revisions(), ..seen(&[]) }, NOW);
+    assert!(nobodys.actions.is_empty() && nobodys.record.state == State::Failed, "a family of somebody else");
+}
+
+#[test]
+fn what_a_lost_record_has_left_is_not_stopped_when_nothing_can_be_made() {
+    let gone = Look::Seen([("base".to_owned(), None)].into());
+    let mut record = plan_for(&samples::record(), &seen(&[]), NOW).record;
+    for _ in 0..3 {
+        let found = Seen { task_definitions: gone.clone(), ..seen(&[ours_from_before()]) };
+        let plan = plan_for(&record, &found, NOW);
+        assert_eq!(plan.actions, [], "it goes on as it is");
+        record = plan.record;
+    }
+    assert_eq!(record.state, State::Failed);
+}
+
 #[test]
 fn an_environment_of_another_shape_is_not_guessed_at() {
     let mut record: Environment = begun(&[]).record;

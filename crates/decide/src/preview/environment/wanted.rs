@@ -55,7 +55,10 @@ pub(super) fn wants_deploy(record: &Environment, policy: &Policy) -> bool {
 /// refuses a name that is taken, and what has it is looked at before the next try.
 pub(super) fn is_first_try(record: &Environment) -> bool {
     let progress = &record.progress;
-    progress.actions == 0 && progress.intents.is_empty() && progress.resources.services.is_empty()
+    progress.actions == 0
+        && progress.intents.is_empty()
+        && progress.resources.services.is_empty()
+        && !progress.is_preceded
 }
 
 /// So long after its services were made they are what was asked for: nobody looks at them, and at stopped tasks neither,
