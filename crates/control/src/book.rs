@@ -1,5 +1,6 @@
 //! The store with meaning: which table holds what, as versioned JSON documents.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use longshore_model::{Error, Kind};
@@ -60,6 +61,16 @@ pub struct Kept<T> {
     pub value: T,
     /// What a change of it must name.
     pub generation: u64,
+}
+
+/// The documents of a table as they were read last, by their key: their bytes, and what they say.
+#[derive(Debug)]
+pub struct LastRead<T>(BTreeMap<String, (Vec<u8>, Arc<T>)>);
+
+impl<T> Default for LastRead<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
 }
 
 /// The store with meaning.
@@ -131,6 +142,34 @@ impl Book {
             all.extend(page);
             if is_last {
                 return Ok(all);
+            }
+        }
+    }
+
+    /// As [`Book::all`], and what has the same bytes as before is not taken apart once more.
+    ///
+    /// # Errors
+    /// As [`Book::read`].
+    pub async fn all_again<T: DeserializeOwned>(
+        &self,
+        table: &'static str,
+        last: &mut LastRead<T>,
+    ) -> Result<Vec<Arc<T>>, Error> {
+        let mut before = std::mem::take(&mut last.0);
+        let mut scan = Scan { limit: PAGE, ..Scan::default() };
+        loop {
+            let page = self.store.scan(table, &scan).await?;
+            let is_last = page.len() < PAGE;
+            for row in page {
+                let value = match before.remove(&row.key) {
+                    Some((body, value)) if body == row.body => value,
+                    _ => Arc::new(document(table, &row)?.value),
+                };
+                scan.after = Some(row.key.clone());
+                last.0.insert(row.key, (row.body, value));
+            }
+            if is_last {
+                return Ok(last.0.values().map(|(_, value)| Arc::clone(value)).collect());
             }
         }
     }

@@ -11,7 +11,6 @@ mod desk;
 mod environment;
 mod gather;
 mod hooks;
-
 mod listen;
 mod look;
 mod notifier;
@@ -39,7 +38,7 @@ use longshore_world::{
     Addresses, Balancers, Clock, Ecs, GitHub, Hooks, Logs, Notifier, Routes, Services, Site,
 };
 
-use crate::book::Book;
+use crate::book::{Book, LastRead};
 use crate::driver;
 
 pub use self::desk::{Accepted, Desk};
@@ -88,6 +87,8 @@ pub struct Previews {
 /// What this process has found out and may forget: it is found out again.
 #[derive(Debug, Default)]
 struct Memory {
+    /// What the last sweep has read.
+    records: LastRead<Environment>,
     /// The sites that our own proxy has been given.
     sites: BTreeMap<String, Site>,
     /// Environments by the names of their services, for events.

@@ -1,6 +1,7 @@
 //! A round of the sweep: all clusters in batches, and everybody whose turn it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::{join, join_all, try_join_all};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -30,8 +31,9 @@ impl Previews {
         let names = self.clusters();
         let clusters = join_all(names.iter().map(|cluster| self.cluster(cluster))).await;
         let clusters: BTreeMap<String, ClusterSeen> = names.into_iter().zip(clusters).collect();
-        let records = self.book.all::<Environment>(ENVIRONMENTS, "").await?;
-        let records: Vec<Environment> = records.into_iter().map(|(_, kept)| kept.value).collect();
+        let mut last = std::mem::take(&mut self.memory().records);
+        let records = self.book.all_again(ENVIRONMENTS, &mut last).await?;
+        self.memory().records = last;
         let now = self.now();
         let plan = {
             let mut memory = self.memory();
@@ -140,7 +142,7 @@ impl Previews {
 
 impl super::Memory {
     /// What events and later sweeps need to know of the records.
-    fn learn(&mut self, records: &[Environment]) {
+    fn learn(&mut self, records: &[Arc<Environment>]) {
         for record in records {
             if let Some(cluster) = environment::cluster(record, None)
                 && !self.clusters.contains(cluster)
@@ -159,7 +161,7 @@ impl super::Memory {
     fn hand_over(
         &mut self,
         wake: &[String],
-        records: &[Environment],
+        records: &[Arc<Environment>],
         clusters: &BTreeMap<String, ClusterSeen>,
         now: Timestamp,
     ) {
@@ -177,7 +179,7 @@ impl super::Memory {
                 owners.insert((cluster, format!("service:{name}")), &record.names.id);
             }
         }
-        for (cluster, seen) in clusters {
+        for (cluster, seen) in clusters.iter().filter(|_| !owners.is_empty()) {
             for task in seen.tasks.seen().into_iter().flatten() {
                 let Some(group) = task.group.clone() else { continue };
                 let owner =

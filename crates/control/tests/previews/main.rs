@@ -8,6 +8,7 @@ mod doors;
 mod life;
 #[path = "../support/memory.rs"]
 mod memory;
+mod read_again;
 mod stage;
 mod sweeps;
 mod two;

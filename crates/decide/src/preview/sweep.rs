@@ -16,7 +16,7 @@ use super::environment::{self, Look};
 #[derive(Debug)]
 pub struct Seen<'a> {
     /// All records. Read after the clusters were looked at: a service is made only after its record.
-    pub records: &'a [Environment],
+    pub records: &'a [Arc<Environment>],
     /// The policies, by repository.
     pub policies: &'a BTreeMap<String, Arc<Policy>>,
     /// What was seen of each cluster.
@@ -52,7 +52,7 @@ pub struct Plan {
 pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let mut judge = Judge::new(seen, now);
-    let mut ours: BTreeSet<String> = BTreeSet::new();
+    let mut ours: BTreeSet<&String> = BTreeSet::new();
     for record in seen.records {
         if judge.is_due(record) {
             plan.wake.push(record.names.id.clone());
@@ -60,7 +60,7 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Plan {
         if record.progress.hooks.values().any(|hook| hook.state == HookState::Running) {
             plan.hooks.push(record.names.id.clone());
         }
-        ours.extend(environment::service_names(record));
+        ours.extend(environment::services(record));
     }
     for (cluster, look) in seen.clusters {
         let names = look.services.seen().into_iter().flatten();

@@ -63,7 +63,7 @@ impl World {
     fn plan(&self, now: Timestamp) -> Plan {
         let id = self.record.names.id.as_str();
         let known = BTreeSet::from([id.to_owned()]);
-        let records = [self.record.clone()];
+        let records = [Arc::new(self.record.clone())];
         let seen = Seen {
             records: &records,
             policies: &self.policies,

@@ -39,6 +39,7 @@ pub use self::complete::complete;
 pub use self::expiry::schedule;
 pub use self::hooks::{HookDue, hook_due, hook_ended};
 pub use self::needs::needs;
+pub(crate) use self::place::services;
 pub use self::place::{cluster, host, host_of_answering, route, service_names, url};
 pub use self::seen::{Action, BalancerSeen, Look, Needs, Outcome, Plan, Seen, SitePlan};
 pub use self::tokens::{ENVIRONMENT_TAG, REPOSITORY_TAG, SERVICE_TAG, tags};

@@ -30,10 +30,14 @@ pub fn route<'a>(record: &'a Environment, policy: Option<&'a Policy>) -> Option<
 /// The names of all ECS services that it has or may have.
 #[must_use]
 pub fn service_names(record: &Environment) -> Vec<String> {
-    let resources = &record.progress.resources;
-    let names = record.names.services.iter().chain(&resources.families).chain(resources.services.keys());
-    let names: BTreeSet<&String> = names.collect();
+    let names: BTreeSet<&String> = services(record).collect();
     names.into_iter().cloned().collect()
+}
+
+/// The same, some of them more than once.
+pub(crate) fn services(record: &Environment) -> impl Iterator<Item = &String> {
+    let resources = &record.progress.resources;
+    record.names.services.iter().chain(&resources.families).chain(resources.services.keys())
 }
 
 /// Its host name, where it has one of its own.
