@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Access, Health, Hooks, Limits, Policy, Route, ServicePolicy, Trigger};
+use longshore_model::preview::{Access, Policy, Route, ServicePolicy};
 use longshore_proxy::sites::{Key, SiteOptions, Sites};
 use longshore_world::{Clock, Routes as _, Site, SiteService, SiteTarget};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,39 +29,14 @@ impl Clock for Stopped {
 }
 
 fn policy() -> Arc<Policy> {
-    let web = ServicePolicy {
-        name: "web".into(),
-        task_definition: "web".into(),
-        like: None,
-        container: None,
-        port: 80,
-        image: None,
-        environment: Default::default(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
-        network: None,
-        paths: Vec::new(),
-        health: Health::default(),
-    };
     let route = Route::Proxy {
         domain: "example.com".into(),
         scheme: "http".into(),
         port: None,
         access: Access::Login,
     };
-    Arc::new(Policy {
-        repository: "octo/shop".into(),
-        app: "shop".into(),
-        trigger: Trigger::default(),
-        cluster: "default".into(),
-        services: vec![web],
-        route,
-        limits: Limits::default(),
-        hooks: Hooks::default(),
-    })
+    let web = ServicePolicy::new("web", "web", 80);
+    Arc::new(Policy::new("octo/shop", "default", vec![web], route))
 }
 
 fn site(number: usize, life: usize, target: SocketAddr, policy: &Arc<Policy>) -> Site {

@@ -18,9 +18,7 @@ use longshore_control::book::Book;
 use longshore_control::preview::{Object, Previews, World};
 use longshore_model::call::ListTasks;
 use longshore_model::preview::github::{Branch, Repository};
-use longshore_model::preview::{
-    Access, Health, Hooks, Limits, Network, Policy, Route, ServicePolicy, Trigger,
-};
+use longshore_model::preview::{Access, Limits, Network, Policy, Route, ServicePolicy, Trigger};
 use longshore_sim::stage::{Hands, Stage};
 use longshore_sim::{End, Life};
 use longshore_store::Memory;
@@ -43,21 +41,9 @@ fn poll<T>(future: impl Future<Output = T>) -> T {
 fn policy(number: usize) -> Policy {
     let network = Network { subnets: vec!["subnet-0123abcd".into()], ..Network::default() };
     let service = ServicePolicy {
-        name: "web".into(),
-        task_definition: "base".into(),
-        like: None,
-        container: None,
-        port: 8080,
         image: Some("shop:{{ sha }}".into()),
-        environment: BTreeMap::new(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
         network: Some(network),
-        paths: Vec::new(),
-        health: Health::default(),
+        ..ServicePolicy::new("web", "base", 8080)
     };
     let route = Route::Proxy {
         domain: "preview.test".into(),
@@ -66,14 +52,9 @@ fn policy(number: usize) -> Policy {
         access: Access::Public,
     };
     Policy {
-        repository: format!("octo/shop{number}"),
-        app: format!("shop{number}"),
         trigger: Trigger { branches: vec!["**".into()], except: vec!["main".into()], ..Trigger::default() },
-        cluster: "default".into(),
-        services: vec![service],
-        route,
         limits: Limits { environments: 1000, ..Limits::default() },
-        hooks: Hooks::default(),
+        ..Policy::new(&format!("octo/shop{number}"), "default", vec![service], route)
     }
 }
 

@@ -8,9 +8,7 @@ use longshore_control::driver::Driver;
 use longshore_control::preview::{Desk, Object, Previews, World};
 use longshore_model::Timestamp;
 use longshore_model::preview::view::EnvironmentView;
-use longshore_model::preview::{
-    Access, Health, Hooks, Limits, Network, Policy, Route, ServicePolicy, Trigger,
-};
+use longshore_model::preview::{Access, Network, Policy, Route, ServicePolicy, Trigger};
 use longshore_world::Clock;
 
 use crate::amazon::Amazon;
@@ -20,37 +18,20 @@ use crate::world::{Called, Ear, Hand, Hub, Sites, poll, poll_up_to};
 pub(crate) const REPOSITORY: &str = "octo/shop";
 
 pub(crate) fn policy() -> Policy {
+    let route = Route::Proxy {
+        domain: "preview.test".into(),
+        scheme: "http".into(),
+        port: None,
+        access: Access::Public,
+    };
     let service = ServicePolicy {
-        name: "web".into(),
-        task_definition: "base".into(),
-        like: None,
-        container: None,
-        port: 80,
         image: Some("shop:{{ sha }}".into()),
-        environment: BTreeMap::new(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
         network: Some(Network { subnets: vec!["subnet-1".into()], ..Network::default() }),
-        paths: Vec::new(),
-        health: Health::default(),
+        ..ServicePolicy::new("web", "base", 80)
     };
     Policy {
-        repository: REPOSITORY.into(),
-        app: "shop".into(),
         trigger: Trigger { branches: vec!["**".into()], except: vec!["main".into()], ..Trigger::default() },
-        cluster: "previews".into(),
-        services: vec![service],
-        route: Route::Proxy {
-            domain: "preview.test".into(),
-            scheme: "http".into(),
-            port: None,
-            access: Access::Public,
-        },
-        limits: Limits::default(),
-        hooks: Hooks::default(),
+        ..Policy::new(REPOSITORY, "previews", vec![service], route)
     }
 }
 

@@ -1,13 +1,11 @@
 //! Policies, records and lists for the tests of this folder.
 
-use std::collections::BTreeMap;
-
 use longshore_model::Timestamp;
 use longshore_model::preview::github::{Branch, PullRequest, Repository};
 use longshore_model::preview::view::EnvironmentView;
 use longshore_model::preview::{
-    Access, Environment, Health, Hooks, Limits, Moment, Notice, Policy, PullRequests, Revision, Route,
-    ServicePolicy, Subject, Trigger,
+    Access, Environment, Moment, Notice, Policy, PullRequests, Revision, Route, ServicePolicy, Subject,
+    Trigger,
 };
 
 use super::record;
@@ -16,46 +14,23 @@ use super::record;
 pub(super) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 pub(super) fn service(name: &str) -> ServicePolicy {
-    ServicePolicy {
-        name: name.to_owned(),
-        task_definition: name.to_owned(),
-        like: None,
-        container: None,
-        port: 80,
-        image: None,
-        environment: BTreeMap::new(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
-        network: None,
-        paths: Vec::new(),
-        health: Health::default(),
-    }
+    ServicePolicy::new(name, name, 80)
 }
 
 /// `octo/shop`: branches `feature/**` and pull requests, without any prefix left out.
 pub(super) fn policy() -> Policy {
-    Policy {
-        repository: "octo/shop".to_owned(),
-        app: "shop".to_owned(),
-        trigger: Trigger {
-            branches: vec!["feature/**".to_owned()],
-            pull_requests: Some(PullRequests::default()),
-            ..Trigger::default()
-        },
-        cluster: "previews".to_owned(),
-        services: vec![service("web")],
-        route: Route::Proxy {
-            domain: "preview.example.com".to_owned(),
-            scheme: "https".to_owned(),
-            port: None,
-            access: Access::Login,
-        },
-        limits: Limits::default(),
-        hooks: Hooks::default(),
-    }
+    let trigger = Trigger {
+        branches: vec!["feature/**".to_owned()],
+        pull_requests: Some(PullRequests::default()),
+        ..Trigger::default()
+    };
+    let route = Route::Proxy {
+        domain: "preview.example.com".to_owned(),
+        scheme: "https".to_owned(),
+        port: None,
+        access: Access::Login,
+    };
+    Policy { trigger, ..Policy::new("octo/shop", "previews", vec![service("web")], route) }
 }
 
 pub(super) fn branch(name: &str) -> Subject {

@@ -1,26 +1,13 @@
 //! Policies for stories and properties.
 
-use longshore_model::preview::{
-    Access, Health, Hook, HookAction, Hooks, Limits, Policy, Route, ServicePolicy, Trigger,
-};
+use longshore_model::preview::{Access, Hook, HookAction, Policy, Route, ServicePolicy};
 
 pub(crate) fn service(name: &str, paths: &[&str]) -> ServicePolicy {
     ServicePolicy {
-        name: name.into(),
-        task_definition: "base".into(),
-        like: None,
-        container: None,
-        port: 80,
         image: Some("shop:{{ sha }}".into()),
         environment: [("PR".to_owned(), "{{ pr }}".to_owned())].into(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
-        network: None,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-        health: Health::default(),
+        ..ServicePolicy::new(name, "base", 80)
     }
 }
 
@@ -43,14 +30,5 @@ pub(crate) fn host() -> Route {
 pub(crate) fn policy(route: Route, services: usize) -> Policy {
     let second = || service("api", &["/api/*"]);
     let services = [service("web", &[])].into_iter().chain((1..services).map(|_| second()));
-    Policy {
-        repository: "octo/shop".into(),
-        app: "shop".into(),
-        trigger: Trigger::default(),
-        cluster: "previews".into(),
-        services: services.collect(),
-        route,
-        limits: Limits::default(),
-        hooks: Hooks::default(),
-    }
+    Policy::new("octo/shop", "previews", services.collect(), route)
 }

@@ -27,6 +27,24 @@ pub struct Policy {
     pub hooks: Hooks,
 }
 
+impl Policy {
+    /// One whose app is called as its repository, with no trigger, no hook and the usual limits.
+    #[must_use]
+    pub fn new(repository: &str, cluster: &str, services: Vec<ServicePolicy>, route: Route) -> Self {
+        let app = repository.rsplit('/').next().unwrap_or(repository);
+        Self {
+            repository: repository.to_owned(),
+            app: app.to_owned(),
+            trigger: Trigger::default(),
+            cluster: cluster.to_owned(),
+            services,
+            route,
+            limits: Limits::default(),
+            hooks: Hooks::default(),
+        }
+    }
+}
+
 /// Which branches and pull requests get an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trigger {
@@ -90,6 +108,30 @@ pub struct ServicePolicy {
     pub paths: Vec<String>,
     /// What healthy means.
     pub health: Health,
+}
+
+impl ServicePolicy {
+    /// One task of the task definition as it is.
+    #[must_use]
+    pub fn new(name: &str, task_definition: &str, port: u16) -> Self {
+        Self {
+            name: name.to_owned(),
+            task_definition: task_definition.to_owned(),
+            like: None,
+            container: None,
+            port,
+            image: None,
+            environment: BTreeMap::new(),
+            cpu: None,
+            memory: None,
+            count: 1,
+            launch_type: None,
+            capacity_providers: Vec::new(),
+            network: None,
+            paths: Vec::new(),
+            health: Health::default(),
+        }
+    }
 }
 
 /// Where tasks of mode awsvpc are.

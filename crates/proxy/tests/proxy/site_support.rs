@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Access, Health, Hooks, Limits, Policy, Route, ServicePolicy, Trigger};
+use longshore_model::preview::{Access, Health, Policy, Route, ServicePolicy};
 use longshore_proxy::sites::{Key, SiteOptions, Sites};
 use longshore_world::{Clock, Site, SiteService, SiteTarget};
 use tokio::task::JoinHandle;
@@ -85,40 +85,21 @@ impl Host {
 
 fn service_policy(name: &str, paths: &[&str]) -> ServicePolicy {
     ServicePolicy {
-        name: name.into(),
-        task_definition: name.into(),
-        like: None,
-        container: None,
-        port: 80,
-        image: None,
-        environment: Default::default(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
-        network: None,
         paths: paths.iter().map(|it| (*it).to_owned()).collect(),
         health: Health { path: "/health".into(), ..Health::default() },
+        ..ServicePolicy::new(name, name, 80)
     }
 }
 
 pub(crate) fn policy(access: Access) -> Policy {
-    Policy {
-        repository: "octo/shop".into(),
-        app: "shop".into(),
-        trigger: Trigger::default(),
-        cluster: "default".into(),
-        services: vec![service_policy("web", &[]), service_policy("api", &["/api/*"])],
-        route: Route::Proxy {
-            domain: "example.com".into(),
-            scheme: "https".into(),
-            port: Some(8443),
-            access,
-        },
-        limits: Limits::default(),
-        hooks: Hooks::default(),
-    }
+    let route =
+        Route::Proxy { domain: "example.com".into(), scheme: "https".into(), port: Some(8443), access };
+    Policy::new(
+        "octo/shop",
+        "default",
+        vec![service_policy("web", &[]), service_policy("api", &["/api/*"])],
+        route,
+    )
 }
 
 pub(crate) fn public() -> Policy {

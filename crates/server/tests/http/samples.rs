@@ -8,8 +8,8 @@ use longshore_control::book::{self, Book};
 use longshore_decide::preview::record;
 use longshore_model::network::LaunchType;
 use longshore_model::preview::{
-    Access, Deployed, Entry, EntryKind, Environment, Failure, Health, Hooks, Limits, Policy, PullRequests,
-    Revision, Route, ServicePolicy, State, Subject, Trigger,
+    Access, Deployed, Entry, EntryKind, Environment, Failure, Policy, PullRequests, Revision, Route,
+    ServicePolicy, State, Subject, Trigger,
 };
 use longshore_model::{Error, Timestamp};
 use longshore_server::{ApiCalls, Glance, RunRow, ServiceRow, Standing};
@@ -18,21 +18,10 @@ use longshore_world::Expect;
 /// `octo/APP`: branches `feature/**` and `fix/**`, and pull requests.
 pub(crate) fn policy(app: &str) -> Policy {
     let web = ServicePolicy {
-        name: "web".to_owned(),
-        task_definition: "web".to_owned(),
-        like: None,
-        container: None,
-        port: 80,
-        image: None,
-        environment: BTreeMap::new(),
         cpu: Some(256),
         memory: Some(512),
-        count: 1,
         launch_type: Some(LaunchType::Fargate),
-        capacity_providers: Vec::new(),
-        network: None,
-        paths: Vec::new(),
-        health: Health::default(),
+        ..ServicePolicy::new("web", "web", 80)
     };
     let trigger = Trigger {
         branches: vec!["feature/**".to_owned(), "fix/**".to_owned()],
@@ -46,16 +35,7 @@ pub(crate) fn policy(app: &str) -> Policy {
         port: None,
         access: Access::Login,
     };
-    Policy {
-        repository: format!("octo/{app}"),
-        app: app.to_owned(),
-        trigger,
-        cluster: "previews".to_owned(),
-        services: vec![web],
-        route,
-        limits: Limits::default(),
-        hooks: Hooks::default(),
-    }
+    Policy { trigger, ..Policy::new(&format!("octo/{app}"), "previews", vec![web], route) }
 }
 
 /// By repository.

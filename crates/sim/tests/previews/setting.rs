@@ -7,8 +7,8 @@ use std::time::Duration;
 use longshore_decide::preview::names::names;
 use longshore_ecs::random::Random;
 use longshore_model::preview::{
-    Access, Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route, ServicePolicy,
-    Subject, Trigger,
+    Access, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route, ServicePolicy, Subject,
+    Trigger,
 };
 use longshore_sim::stage::{Chances, Stage};
 use longshore_sim::{End, Life};
@@ -89,28 +89,14 @@ pub(crate) fn route_of(number: usize) -> Route {
 pub(crate) fn service(name: &str, bridge: bool) -> ServicePolicy {
     let network = Network { subnets: vec!["subnet-0123abcd".into()], ..Network::default() };
     ServicePolicy {
-        name: name.into(),
-        task_definition: "base".into(),
-        like: None,
-        container: None,
-        port: 8080,
         image: Some("shop:{{ sha }}".into()),
-        environment: BTreeMap::new(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
         network: (!bridge).then_some(network),
-        paths: Vec::new(),
-        health: Health::default(),
+        ..ServicePolicy::new(name, "base", 8080)
     }
 }
 
 pub(crate) fn policy(route: Route) -> Policy {
     Policy {
-        repository: REPOSITORY.into(),
-        app: "shop".into(),
         trigger: Trigger {
             branches: vec!["feature/**".into()],
             except: vec!["feature/wip-*".into()],
@@ -120,11 +106,7 @@ pub(crate) fn policy(route: Route) -> Policy {
                 ..PullRequests::default()
             }),
         },
-        cluster: "default".into(),
-        services: vec![service("web", false)],
-        route,
-        limits: Limits::default(),
-        hooks: Hooks::default(),
+        ..Policy::new(REPOSITORY, "default", vec![service("web", false)], route)
     }
 }
 

@@ -1,49 +1,23 @@
 //! A policy and a record for tests.
 
-use std::collections::BTreeMap;
-
 use longshore_model::Timestamp;
 use longshore_model::preview::{
-    Access, Environment, Health, Hooks, Limits, Names, Policy, Presence, Progress, Revision, Route,
-    ServicePolicy, Sleep, State, Subject, Trigger, Wish,
+    Access, Environment, Names, Policy, Presence, Progress, Revision, Route, ServicePolicy, Sleep, State,
+    Subject, Wish,
 };
 
 pub(super) fn policy() -> Policy {
-    Policy {
-        repository: "octo/shop".into(),
-        app: "shop".into(),
-        trigger: Trigger::default(),
-        cluster: "previews".into(),
-        services: vec![service("web")],
-        route: Route::Proxy {
-            domain: "preview.test".into(),
-            scheme: "http".into(),
-            port: Some(8080),
-            access: Access::Public,
-        },
-        limits: Limits::default(),
-        hooks: Hooks::default(),
-    }
+    let route = Route::Proxy {
+        domain: "preview.test".into(),
+        scheme: "http".into(),
+        port: Some(8080),
+        access: Access::Public,
+    };
+    Policy::new("octo/shop", "previews", vec![service("web")], route)
 }
 
 pub(super) fn service(name: &str) -> ServicePolicy {
-    ServicePolicy {
-        name: name.into(),
-        task_definition: "base".into(),
-        like: None,
-        container: None,
-        port: 80,
-        image: Some("shop:{{ sha }}".into()),
-        environment: BTreeMap::new(),
-        cpu: None,
-        memory: None,
-        count: 1,
-        launch_type: None,
-        capacity_providers: Vec::new(),
-        network: None,
-        paths: Vec::new(),
-        health: Health::default(),
-    }
+    ServicePolicy { image: Some("shop:{{ sha }}".into()), ..ServicePolicy::new(name, "base", 80) }
 }
 
 pub(super) fn port_route() -> Route {
