@@ -179,14 +179,22 @@ impl Book {
     /// # Errors
     /// Those of the store: then it is not known whether they were written.
     pub async fn write(&self, writes: Vec<Write>) -> Result<bool, Error> {
+        self.stored(writes).await.map(|generation| generation.is_some())
+    }
+
+    /// As [`Book::write`], and gives the generation of what was written.
+    ///
+    /// # Errors
+    /// As [`Book::write`].
+    pub async fn stored(&self, writes: Vec<Write>) -> Result<Option<u64>, Error> {
         let environments = writes.iter().filter(|write| write.table == ENVIRONMENTS);
         let environments: Vec<String> = environments.map(|write| write.key.clone()).collect();
-        let is_stored = self.store.write(writes).await? == Written::Stored;
-        for environment in environments.into_iter().filter(|_| is_stored) {
+        let Written::Stored(generation) = self.store.write(writes).await? else { return Ok(None) };
+        for environment in environments {
             // Nobody listens, often.
             drop(self.changes.send(environment));
         }
-        Ok(is_stored)
+        Ok(Some(generation))
     }
 
     /// Changes a document as `change` says, on its newest state, until nobody else was faster. `change` is given `None`

@@ -14,7 +14,14 @@ type Table = BTreeMap<String, Row>;
 
 /// Rows in memory.
 #[derive(Default)]
-pub struct Memory(Mutex<BTreeMap<&'static str, Table>>);
+pub struct Memory(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    by_name: BTreeMap<&'static str, Table>,
+    /// That of the last write.
+    generation: u64,
+}
 
 impl Memory {
     /// An empty one.
@@ -23,7 +30,7 @@ impl Memory {
         Self::default()
     }
 
-    fn tables(&self) -> MutexGuard<'_, BTreeMap<&'static str, Table>> {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -38,12 +45,12 @@ impl std::fmt::Debug for Memory {
 #[async_trait]
 impl Store for Memory {
     async fn read(&self, table: &'static str, key: &str) -> Result<Option<Row>, Error> {
-        Ok(self.tables().get(table).and_then(|rows| rows.get(key)).cloned())
+        Ok(self.tables().by_name.get(table).and_then(|rows| rows.get(key)).cloned())
     }
 
     async fn scan(&self, table: &'static str, scan: &Scan) -> Result<Vec<Row>, Error> {
         let tables = self.tables();
-        let Some(rows) = tables.get(table) else { return Ok(Vec::new()) };
+        let Some(rows) = tables.by_name.get(table) else { return Ok(Vec::new()) };
         let fits = |row: &&Row| row.key.starts_with(&scan.prefix);
         Ok(if scan.descending {
             let end = scan.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -63,7 +70,7 @@ impl Store for Memory {
         rules::check(&writes)?;
         let mut tables = self.tables();
         let holds = |write: &Write| {
-            let found = tables.get(write.table).and_then(|rows| rows.get(&write.key));
+            let found = tables.by_name.get(write.table).and_then(|rows| rows.get(&write.key));
             match write.expect {
                 Expect::Anything => true,
                 Expect::Absent => found.is_none(),
@@ -73,17 +80,16 @@ impl Store for Memory {
         if let Some(position) = writes.iter().position(|write| !holds(write)) {
             return Ok(Written::Conflict(position));
         }
+        tables.generation += 1;
+        let generation = tables.generation;
         for Write { table, key, body, .. } in writes {
-            let rows = tables.entry(table).or_default();
+            let rows = tables.by_name.entry(table).or_default();
             match body {
                 None => drop(rows.remove(&key)),
-                Some(body) => {
-                    let generation = rows.get(&key).map_or(1, |row| row.generation.saturating_add(1));
-                    rows.insert(key.clone(), Row { key, generation, body });
-                }
+                Some(body) => drop(rows.insert(key.clone(), Row { key, generation, body })),
             }
         }
-        Ok(Written::Stored)
+        Ok(Written::Stored(generation))
     }
 }
 

@@ -25,7 +25,7 @@ fn key() -> impl Strategy<Value = String> {
 }
 
 fn expect() -> impl Strategy<Value = Expect> {
-    prop_oneof![Just(Expect::Absent), Just(Expect::Anything), (0_u64..4).prop_map(Expect::Generation),]
+    prop_oneof![Just(Expect::Absent), Just(Expect::Anything), (0_u64..20).prop_map(Expect::Generation),]
 }
 
 fn write() -> impl Strategy<Value = Write> {

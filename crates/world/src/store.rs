@@ -8,7 +8,8 @@ use longshore_model::Error;
 pub struct Row {
     /// Its key in its table.
     pub key: String,
-    /// 1 when it was made, one more with each write. A row that is made anew after its removal begins at 1 again.
+    /// Which write made it what it is. Later writes have greater numbers, and none has one twice, so that a row that is made
+    /// anew after its removal is never taken for the earlier one.
     pub generation: u64,
     /// Its document.
     pub body: Vec<u8>,
@@ -54,8 +55,8 @@ pub struct Scan {
 /// What became of writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// All of them happened, and will survive the end of this process.
-    Stored,
+    /// All of them happened, and will survive the end of this process. The rows that were written have this generation.
+    Stored(u64),
     /// None of them did: the condition of this one (an index into the writes) does not hold.
     Conflict(usize),
 }

@@ -29,11 +29,11 @@ impl Previews {
             let now = self.now();
             told.add(&key, now);
             writes.push(put(NOTIFIERS, name, Expect::Generation(generation), &told));
-            if !self.book.write(writes).await? {
+            let Some(stored) = self.book.stored(writes).await? else {
                 // Another process tells them, too: it goes on from what that one has written.
                 return Ok(Round { look_again_at: Some(now), ..Round::default() });
-            }
-            generation += 1;
+            };
+            generation = stored;
         }
         Ok(Round { look_again_at: Some(self.now()), ..Round::default() })
     }
@@ -45,8 +45,8 @@ impl Previews {
             return Ok(Some(kept));
         }
         let told = Told::begin(self.now());
-        let is_written = self.book.write(vec![put(NOTIFIERS, name, Expect::Absent, &told)]).await?;
-        Ok(is_written.then_some(Kept { value: told, generation: 1 }))
+        let stored = self.book.stored(vec![put(NOTIFIERS, name, Expect::Absent, &told)]).await?;
+        Ok(stored.map(|generation| Kept { value: told, generation }))
     }
 
     /// The first notice that is still to be told.

@@ -69,10 +69,7 @@ pub(super) async fn write(
         writes.push(chronicle.line(now, kind, text));
     }
     writes.extend(change.notices.iter().map(|notice| chronicle.notice(now, notice)));
-    if !book.write(writes).await? {
-        return Ok(None);
-    }
-    let generation = before.as_ref().map_or(1, |kept| kept.generation + 1);
+    let Some(generation) = book.stored(writes).await? else { return Ok(None) };
     Ok(Some(change.after.map(|after| Kept { value: after.clone(), generation })))
 }
 

@@ -14,6 +14,7 @@ type Rows = BTreeMap<(&'static str, String), (u64, Vec<u8>)>;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     rows: Mutex<Rows>,
+    generation: Mutex<u64>,
     down: Mutex<bool>,
 }
 
@@ -90,18 +91,19 @@ impl Store for Memory {
                 return Ok(Written::Conflict(index));
             }
         }
+        let mut last = self.generation.lock().unwrap();
+        *last += 1;
         for write in writes {
             let key = (write.table, write.key);
             match write.body {
                 Some(body) => {
-                    let generation = rows.get(&key).map_or(1, |(generation, _)| generation + 1);
-                    rows.insert(key, (generation, body));
+                    rows.insert(key, (*last, body));
                 }
                 None => {
                     rows.remove(&key);
                 }
             }
         }
-        Ok(Written::Stored)
+        Ok(Written::Stored(*last))
     }
 }

@@ -1,9 +1,9 @@
 //! Keys and their order.
 
 use longshore_model::Error;
-use longshore_world::{Expect, Scan, Store, Write, Written};
+use longshore_world::{Expect, Scan, Store, Write};
 
-use super::{OTHER, TABLE, put, remove, row};
+use super::{OTHER, TABLE, put, remove, row, stored};
 
 /// In the order of their bytes, which is neither that of words nor that of UTF-16.
 const KEYS: [&str; 22] = [
@@ -31,14 +31,15 @@ const KEYS: [&str; 22] = [
     "\u{1f6a2}",
 ];
 
-async fn fill(store: &dyn Store) -> Result<(), Error> {
+/// The generation of its rows.
+async fn fill(store: &dyn Store) -> Result<u64, Error> {
     // Neither in their order nor against it.
     let mixed = KEYS.iter().step_by(2).chain(KEYS.iter().skip(1).step_by(2));
     let writes = mixed.map(|key| put(key, Expect::Absent, *key)).collect();
-    assert_eq!(store.write(writes).await?, Written::Stored);
+    let generation = stored(store, writes).await?;
     let other = KEYS.map(|key| Write { table: OTHER, ..put(&format!("{key}!"), Expect::Absent, "") });
-    store.write(other.to_vec()).await?;
-    Ok(())
+    stored(store, other.to_vec()).await?;
+    Ok(generation)
 }
 
 async fn found(store: &dyn Store, scan: &Scan) -> Result<Vec<String>, Error> {
@@ -47,15 +48,15 @@ async fn found(store: &dyn Store, scan: &Scan) -> Result<Vec<String>, Error> {
 
 /// Each key is one row, to the last byte.
 pub(super) async fn keys(store: &dyn Store) -> Result<(), Error> {
-    fill(store).await?;
+    let generation = fill(store).await?;
     for key in KEYS {
-        assert_eq!(store.read(TABLE, key).await?, Some(row(key, 1, key)), "{key:?}");
+        assert_eq!(store.read(TABLE, key).await?, Some(row(key, generation, key)), "{key:?}");
     }
     for missing in ["", "b", "AA", "e\u{301}", "%%", "a/B"] {
         assert_eq!(store.read(TABLE, missing).await?, None, "{missing:?}");
     }
     for key in KEYS {
-        store.write(vec![remove(key, Expect::Generation(1))]).await?;
+        stored(store, vec![remove(key, Expect::Generation(generation))]).await?;
         assert_eq!(store.read(TABLE, key).await?, None, "{key:?}");
     }
     assert_eq!(found(store, &Scan { limit: 100, ..Scan::default() }).await?, Vec::<String>::new());
@@ -64,9 +65,9 @@ pub(super) async fn keys(store: &dyn Store) -> Result<(), Error> {
 
 /// Every prefix, start and direction, compared with what the words of [`Scan`] say.
 pub(super) async fn scans(store: &dyn Store) -> Result<(), Error> {
-    fill(store).await?;
+    let generation = fill(store).await?;
     let whole = store.scan(TABLE, &Scan { limit: KEYS.len(), ..Scan::default() }).await?;
-    assert_eq!(whole, KEYS.map(|key| row(key, 1, key)));
+    assert_eq!(whole, KEYS.map(|key| row(key, generation, key)));
     let starts = ["", "\0", "%", "A", "a", "a/", "a/b", "a/c", "z", "é", "\u{1f6a2}", "\u{10ffff}"];
     let afters = starts.iter().map(|after| Some((*after).to_owned())).chain([None]);
     for (after, descending) in afters.flat_map(|after| [(after.clone(), false), (after, true)]) {

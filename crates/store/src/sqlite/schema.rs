@@ -19,6 +19,10 @@ pub(super) const MIGRATIONS: &[&str] = &["
         kind TEXT NOT NULL, key BLOB NOT NULL, generation INTEGER NOT NULL, body BLOB NOT NULL,
         PRIMARY KEY (kind, key)
     );
+", "
+    -- One row: the generation of the last write.
+    CREATE TABLE last (generation INTEGER NOT NULL);
+    INSERT INTO last SELECT coalesce(max(generation), 0) FROM record;
 "];
 
 /// The settings of the connection that writes.

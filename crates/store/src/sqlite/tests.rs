@@ -82,9 +82,27 @@ async fn a_newer_schema_is_refused_and_left_alone() {
         assert!(said.contains("newer Longshore") && said.contains("version 99"), "{said}");
         assert!(said.contains("start the newer program"), "{said}");
     }
-    Connection::open(&file).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    let known = i64::try_from(schema::MIGRATIONS.len()).unwrap();
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", known).unwrap();
     let store = Sqlite::open(&file).unwrap();
     assert_eq!(store.read(TABLE, "a").await.unwrap().unwrap().body, b"old");
+}
+
+#[tokio::test]
+async fn generations_go_on_from_those_of_the_first_schema() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("store.sqlite");
+    let first = Connection::open(&file).unwrap();
+    first.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    first.execute("INSERT INTO record VALUES (?1, x'61', 7, x'')", [TABLE]).unwrap();
+    first.pragma_update(None, "application_id", 0x4c53_4852).unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    drop(first);
+    let store = Sqlite::open(&file).unwrap();
+    let stale = store.write(vec![put("a", Expect::Generation(6), b"x")]).await.unwrap();
+    assert_eq!(stale, Written::Conflict(0));
+    let written = store.write(vec![put("a", Expect::Generation(7), b"x")]).await.unwrap();
+    assert_eq!(written, Written::Stored(8));
 }
 
 #[test]
@@ -132,7 +150,7 @@ fn a_full_disk_is_said_and_the_store_goes_on_when_there_is_room() {
     assert!(said.contains("cannot write to the store") && said.contains("the disk is full"), "{said}");
     assert!(said.contains("make room"), "{said}");
     writer.connection().pragma_update(None, "max_page_count", 1_000_000).unwrap();
-    assert_eq!(writer.commit(&batches).unwrap(), [Written::Stored, Written::Stored]);
+    assert_eq!(writer.commit(&batches).unwrap(), [Written::Stored(2), Written::Stored(3)]);
 }
 
 #[test]
@@ -148,7 +166,7 @@ fn a_file_that_stays_locked_is_said() {
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(words(&error).contains("another process has held it"), "{}", words(&error));
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(writer.commit(&batch).unwrap(), [Written::Stored]);
+    assert_eq!(writer.commit(&batch).unwrap(), [Written::Stored(1)]);
 }
 
 #[test]
@@ -160,7 +178,7 @@ fn a_conflict_takes_nothing_else_of_its_group_along() {
         vec![put("b", Expect::Absent, b"1"), put("a", Expect::Absent, b"2")],
         vec![put("a", Expect::Generation(1), b"3"), put("b", Expect::Absent, b"3")],
     ];
-    let expected = [Written::Stored, Written::Conflict(1), Written::Stored];
+    let expected = [Written::Stored(1), Written::Conflict(1), Written::Stored(2)];
     assert_eq!(writer.commit(&batches).unwrap(), expected);
 }
 

@@ -87,13 +87,15 @@ fn apply(transaction: &Transaction<'_>, writes: &[Write]) -> rusqlite::Result<Wr
             return Ok(Written::Conflict(position));
         }
     }
+    let next = "UPDATE last SET generation = generation + 1 RETURNING generation";
+    let generation: i64 = transaction.prepare_cached(next)?.query_row([], |row| row.get(0))?;
     for Write { table, key, body, .. } in writes {
         let key = key.as_bytes();
         match body {
             Some(body) => {
-                let put = "INSERT INTO record (kind, key, generation, body) VALUES (?1, ?2, 1, ?3) \
-                           ON CONFLICT DO UPDATE SET generation = generation + 1, body = excluded.body";
-                transaction.prepare_cached(put)?.execute(params![table, key, body])?;
+                let put = "INSERT INTO record (kind, key, generation, body) VALUES (?1, ?2, ?3, ?4) \
+                           ON CONFLICT DO UPDATE SET generation = excluded.generation, body = excluded.body";
+                transaction.prepare_cached(put)?.execute(params![table, key, generation, body])?;
             }
             None => {
                 let remove = "DELETE FROM record WHERE kind = ?1 AND key = ?2";
@@ -101,7 +103,7 @@ fn apply(transaction: &Transaction<'_>, writes: &[Write]) -> rusqlite::Result<Wr
             }
         }
     }
-    Ok(Written::Stored)
+    Ok(Written::Stored(generation.unsigned_abs()))
 }
 
 fn holds(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<bool> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use longshore_model::Error;
 use longshore_store::Sqlite;
-use longshore_world::{Expect, Store, Write};
+use longshore_world::{Expect, Row, Store, Write};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,8 +37,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn batches(store: Arc<Sqlite>, task: u32) -> Result<(), Error> {
     let head = format!("head/{task}");
     loop {
-        let number = store.read("row", &head).await?.map_or(0, |row| row.generation);
-        let expect = if number == 0 { Expect::Absent } else { Expect::Generation(number) };
+        let found = store.read("row", &head).await?;
+        let number = found.as_ref().map_or(0, |row| number_of(row) + 1);
+        let expect = found.map_or(Expect::Absent, |row| Expect::Generation(row.generation));
         let write = |key: String, expect| Write {
             table: "row",
             key,
@@ -49,4 +50,8 @@ async fn batches(store: Arc<Sqlite>, task: u32) -> Result<(), Error> {
         store.write(std::iter::once(write(head.clone(), expect)).chain(new).collect()).await?;
         println!("{task} {number}");
     }
+}
+
+fn number_of(row: &Row) -> u64 {
+    String::from_utf8_lossy(&row.body).parse().unwrap_or_default()
 }
