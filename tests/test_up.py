@@ -241,7 +241,10 @@ def test_up_without_git_says_so_and_goes_on(up, home):
 
 
 def test_up_ephemeral_leaves_nothing(up, home, tmp_path):
-    process = up("--ephemeral", "--listen", "127.0.0.1:0")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = up("--ephemeral", "--listen", "127.0.0.1:0", environment=home | {"TMPDIR": str(temporary)})
+    assert list(temporary.iterdir()), "its state is there while it runs"
     assert aws(process, home, "sts", "get-caller-identity")["Account"] == "123456789012"
     assert end(process) == 0
     left = [
@@ -250,6 +253,7 @@ def test_up_ephemeral_leaves_nothing(up, home, tmp_path):
         if path.is_file() and path.suffix in (".db", ".sqlite", ".sqlite3")
     ]
     assert left == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_port_in_use(home, tmp_path):

@@ -397,6 +397,7 @@ impl Engine {
         }
         // What was promised is on disk before the process ends.
         drop(self.store.barrier().durable().await);
+        self.store.discard();
     }
 }
 

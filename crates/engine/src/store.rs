@@ -160,7 +160,7 @@ pub struct Store {
     submitted: AtomicU64,
     committed: Arc<AtomicU64>,
     _lock: File,
-    _temporary: Option<tempfile::TempDir>,
+    temporary: Mutex<Option<tempfile::TempDir>>,
 }
 
 impl Store {
@@ -182,6 +182,14 @@ impl Store {
             .tempdir()
             .map_err(|cause| StoreError::Unusable { path: std::env::temp_dir(), cause: cause.to_string() })?;
         Self::open_with(temporary.path().to_owned(), Some(temporary))
+    }
+
+    /// Removes the directory of an ephemeral state, though others may still have a handle of it.
+    pub(crate) fn discard(&self) {
+        let temporary = self.temporary.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(Err(error)) = temporary.map(tempfile::TempDir::close) {
+            tracing::warn!(error = %error, "cannot remove the directory of an engine that keeps nothing");
+        }
     }
 
     fn open_with(directory: PathBuf, temporary: Option<tempfile::TempDir>) -> Result<Self, StoreError> {
@@ -209,7 +217,7 @@ impl Store {
             submitted: AtomicU64::new(0),
             committed,
             _lock: lock,
-            _temporary: temporary,
+            temporary: Mutex::new(temporary),
         })
     }
 

@@ -79,10 +79,10 @@ impl Config {
 
 fn parse(text: &str) -> Result<Config> {
     toml::from_str(text).map_err(|error| {
-        let failed = Failed::usage(format!("`{FILE}` is wrong: {}", error.message()));
+        let failed = Failed::usage(format!("`{FILE}` is wrong: {}", plain(error.message())));
         let failed = match error.span() {
             Some(span) => {
-                let line = text[..span.start].lines().count().max(1);
+                let line = 1 + text[..span.start].matches('\n').count();
                 failed.with_hint(match nearest(error.message()) {
                     Some(known) => format!("line {line}: did you mean `{known}`?"),
                     None => format!("look at line {line}"),
@@ -92,6 +92,16 @@ fn parse(text: &str) -> Result<Config> {
         };
         failed.into()
     })
+}
+
+/// serde's sentence, with what a value may be in place of the name of a type.
+fn plain(message: &str) -> String {
+    let known = [
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number that is not negative"),
+        ("invalid socket address syntax", "an address has a port, as in 127.0.0.1:7400"),
+    ];
+    known.iter().fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours))
 }
 
 /// The known key that is most like the unknown one, from serde's sentence about it.
@@ -117,8 +127,27 @@ mod tests {
         let error = parse("[engine.proces.commands]\n").unwrap_err();
         let failed = error.downcast_ref::<Failed>().unwrap();
         assert!(failed.to_string().contains("unknown field `proces`"), "{failed}");
+        let error = parse("[engine]\n\n[serve]\nlisten = \"127.0.0.1:0\"\nprosy = 1\n").unwrap_err();
+        let failed = error.downcast_ref::<Failed>().unwrap();
+        assert!(format!("{failed:?}").contains("line 5: did you mean `proxy`?"), "{failed:?}");
         assert_eq!(nearest("unknown field `proces`, expected `process`"), Some("process"));
         assert_eq!(nearest("invalid type"), None);
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_told_what_it_may_be() {
+        let preview = "[[preview]]\nrepository = \"octo-org/shop\"\n";
+        let service = "[[preview.service]]\nname = \"web\"\ntask_definition = \"web\"\nport = 70000\n";
+        for (text, expected) in [
+            ("[serve]\nlisten = \"127.0.0.1\"\n".to_owned(), "an address has a port, as in 127.0.0.1:7400"),
+            (format!("{preview}ttl = \"7 dogs\"\n"), "write how long, such as `12h` or `7d`, or `never`"),
+            (format!("{preview}ttl = 7\n"), "write how long, such as `12h` or `7d`, or `never`"),
+            (format!("{preview}sleep = 7\n"), "write how long, such as `90s`, `12h` or `7d`"),
+            (format!("{preview}{service}"), "expected a whole number from 0 to 65535"),
+        ] {
+            let said = parse(&text).unwrap_err().to_string();
+            assert!(said.contains(expected), "{text}: {said}");
+        }
     }
 
     /// The published schema is this one: `LONGSHORE_ACCEPT=1 cargo test -p longshore schema` writes it anew.

@@ -5,7 +5,8 @@ mod policy;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::duration::Span;
 
@@ -186,7 +187,7 @@ pub(crate) struct Limits {
 }
 
 /// How long an environment lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Ttl {
     /// It does not end by itself.
@@ -196,11 +197,22 @@ pub(crate) enum Ttl {
 }
 
 /// The word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Never {
     /// It does not end by itself.
     Never,
+}
+
+impl<'de> Deserialize<'de> for Ttl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer) {
+            Ok(text) if text == "never" => Ok(Self::Never(Never::Never)),
+            Ok(text) => Span::of(&text).map(Self::For),
+            Err(_) => Err("a number alone does not say how long".to_owned()),
+        }
+        .map_err(|why| D::Error::custom(format!("{why}; write how long, such as `12h` or `7d`, or `never`")))
+    }
 }
 
 /// Something that is done on the way: one of `function`, `command` and `url`.

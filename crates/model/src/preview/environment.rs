@@ -297,6 +297,18 @@ pub enum State {
 }
 
 impl State {
+    /// In the order of a life.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Creating,
+        Self::Ready,
+        Self::Updating,
+        Self::Asleep,
+        Self::Waking,
+        Self::Failed,
+        Self::Removing,
+    ];
+
     /// As people read it.
     #[must_use]
     pub const fn word(self) -> &'static str {

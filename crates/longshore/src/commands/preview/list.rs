@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
+use longshore_model::preview::State;
 use longshore_model::preview::view::EnvironmentView;
 
 use super::{Client, Common, json};
@@ -18,8 +20,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only those in this state, such as ready, asleep or failed
-    #[arg(long)]
+    /// Only those in this state
+    #[arg(long, value_parser = PossibleValuesParser::new(State::ALL.map(State::word)))]
     state: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -36,10 +38,13 @@ pub(super) async fn execute(arguments: &Arguments) -> Result<u8> {
         return Ok(0);
     }
     if environments.is_empty() {
-        terminal::talk(
-            "there are no environments; push a branch, or make one with `longshore preview up`",
-            Style::Plain,
-        );
+        let none = match &arguments.state {
+            Some(state) => format!("no environment is {state}"),
+            None => {
+                "there are no environments; push a branch, or make one with `longshore preview up`".to_owned()
+            }
+        };
+        terminal::talk(&none, Style::Plain);
         return Ok(0);
     }
     terminal::data(table(&environments).as_bytes())?;

@@ -95,7 +95,7 @@ impl Previews {
                  $ git clone {repository} && cd {NAME}\n\
                  $ git switch -c feature/blue && git commit --allow-empty -m 'something blue'\n\
                  $ git push origin feature/blue\n\
-                 $ longshore preview open feature/blue\n\n\
+                 $ longshore preview up feature/blue\n\n\
                  dashboard: {} (its login takes the token in {})",
                 self.daemon.endpoint,
                 self.daemon.directory().join("token").display(),
