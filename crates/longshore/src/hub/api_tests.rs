@@ -168,7 +168,10 @@ async fn comments_are_written_and_changed() {
     ] {
         assert_eq!(post(&setup, path, document).await.status, status);
     }
-    assert_eq!(patch(&setup, "/repos/acme/app/issues/comments/99", json!({"body": "x"})).await.status, 404);
+    assert_eq!(
+        patch(&setup, "/repos/acme/app/issues/comments/99", json!({"body": "x"})).await.status,
+        404
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,8 +220,15 @@ async fn what_it_is_and_what_it_refuses() {
     );
     assert_eq!(setup.get("/api/v3/repos/acme/app").await.text, repository.text);
     assert_eq!(setup.get("/api/v3/user").await.json()["login"], "longshore");
+    let mine = setup.get("/repos/acme/app/collaborators/octocat/permission").await.json();
+    assert_eq!((&mine["permission"], &mine["user"]["login"]), (&json!("admin"), &json!("octocat")));
     assert_eq!(setup.get("/rate_limit").await.json()["resources"]["core"]["remaining"], 5000);
-    for missing in ["/repos/acme/none", "/repos/acme/..%2Fapp", "/repos/../acme/app", "/repos/acme/app.git"] {
+    for missing in [
+        "/repos/acme/none",
+        "/repos/acme/..%2Fapp",
+        "/repos/../acme/app",
+        "/repos/acme/app.git",
+    ] {
         assert_eq!(setup.get(missing).await.status, 404, "{missing}");
     }
     for (method, path) in [
