@@ -182,7 +182,6 @@ impl Limits {
             ready_s: self.ready.map_or(usual.ready_s, Span::seconds),
             crashes: self.crashes.unwrap_or(usual.crashes),
             removals: self.removals.unwrap_or(usual.removals),
-            hourly_usd: None,
         }
     }
 }
