@@ -24,7 +24,7 @@ def sha(number):
 class GitHub(Served):
     """One repository and the calls that are made of it."""
 
-    def __init__(self, repository="acme/shop"):
+    def __init__(self, repository="octo-org/shop"):
         super().__init__()
         self.repository = repository
         self.branches = {"main": sha(1)}

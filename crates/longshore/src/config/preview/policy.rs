@@ -214,7 +214,7 @@ mod tests {
 
     fn preview(more: &str) -> Preview {
         let text = format!(
-            "repository = \"acme/Shop\"\n{more}\n[[service]]\nname = \"web\"\ntask_definition = \"web\"\nport = 80\n"
+            "repository = \"octo-org/Shop\"\n{more}\n[[service]]\nname = \"web\"\ntask_definition = \"web\"\nport = 80\n"
         );
         toml::from_str(&text).unwrap()
     }
