@@ -71,7 +71,7 @@ def test_many_removals_at_once_wait_for_a_persons_word(serves, github):
     github.delete("feature/two")
     until(lambda: any("confirm" in (it["text"] or "") for it in deliveries(serve)), "the removals to be held")
     assert {view["state"] for view in serve.environments().values()} == {"ready"}
-    serve.preview("confirm", "acme/shop")
+    serve.preview("confirm", "octo-org/shop")
     for name in names:
         serve.gone(name)
 

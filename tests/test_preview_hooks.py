@@ -52,7 +52,7 @@ def test_signed_posts_come_in_their_order_with_the_whole_context(serves, github,
     assert all(post.is_signed() for post in posts.came) and not first.is_signed("another key")
     assert len({post.id for post in posts.came}) == 2
     context = first.json
-    assert (context["moment"], context["environment"], context["repository"]) == ("after_create", view["id"], "acme/shop")
+    assert (context["moment"], context["environment"], context["repository"]) == ("after_create", view["id"], "octo-org/shop")
     assert context["revision"] == {"sha": sha(2), "branch": "feature/one", "pull_request": None}
     assert (context["url"], context["cluster"]) == (view["url"], serve.cluster)
     [service] = context["services"]

@@ -120,7 +120,7 @@ def test_a_signed_webhook(serves, github, posts):
     ready = posts.came[1].json
     expected = {
         "environment": view["id"],
-        "repository": "acme/shop",
+        "repository": "octo-org/shop",
         "branch": "feature/one",
         "pull_request": None,
         "sha": sha(2),

@@ -238,7 +238,7 @@ def test_listeners_on_moto(aws, on_moto, github, name):
     for service in serve.services().values():
         [balanced] = service["loadBalancers"]
         tags = shared.tags(balanced["targetGroupArn"])
-        assert (tags["longshore:repository"], balanced["containerPort"]) == ("acme/shop", 8080)
+        assert (tags["longshore:repository"], balanced["containerPort"]) == ("octo-org/shop", 8080)
     all_gone(serve, shared, github, NAMES)
     assert set(shared.ports().values()) == before
     [left] = shared.elb.describe_target_groups()["TargetGroups"]

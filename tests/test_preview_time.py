@@ -168,7 +168,7 @@ def test_room_for_one(serves, github, posts):
     github.push("feature/one", sha(2))
     first = serve.wait_for("one", "ready")
     github.push("feature/two", sha(3))
-    second = serve.wait_for("two", "queued", waiting=["it waits for room: acme/shop may have 1 environments at once"])
+    second = serve.wait_for("two", "queued", waiting=["it waits for room: octo-org/shop may have 1 environments at once"])
     status, page = serve.get(first["url"].replace("one.", "two."))
     assert status == 503 and "waits for room" in page
     until(lambda: "queued" in told(posts, second["id"]), "people to be told")

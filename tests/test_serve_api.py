@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize("engine", ["process"], indirect=True)
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 # No trigger is for this branch: only people have an environment made of it. What its name has of the branch alone could be
 # another branch's, too, so that a part of a hash is behind it, for ever the same.
-BRANCH, NAME = "spike/one", "spike-one-dceb74fc83"
+BRANCH, NAME = "spike/one", "spike-one-0a6be9e1b7"
 # Slack shows an error to its user after so long.
 SLACKS_PATIENCE_SECONDS = 3
 
@@ -296,7 +296,7 @@ def test_errors_say_what_to_do(serve, github):
     said = failed(serve, "list", LONGSHORE_SERVER="http://127.0.0.1:9")
     assert "127.0.0.1:9" in said and "does not answer" in said, said
     said = failed(serve, "up", "feature/unknown")
-    assert "acme/shop has no branch `feature/unknown`" in said and "push it first" in said, said
+    assert "octo-org/shop has no branch `feature/unknown`" in said and "push it first" in said, said
     said = failed(serve, "extend", "feature/one", "soon", code=2)
     assert "soon" in said
 

@@ -24,12 +24,14 @@ def sha(number):
 class GitHub(Served):
     """One repository and the calls that are made of it."""
 
-    def __init__(self, repository="acme/shop"):
+    def __init__(self, repository="octo-org/shop"):
         super().__init__()
         self.repository = repository
         self.branches = {"main": sha(1)}
         self.pulls = {}
         self.deployments, self.statuses, self.comments = [], [], {}
+        # What people may do, by login; whoever is not named may read.
+        self.permissions = {"octocat": "write"}
         self.requests = []
         # A function of the exchange that answers instead; None answers as GitHub does.
         self.instead = None
@@ -93,6 +95,13 @@ class GitHub(Served):
             "sender": sender,
         }
 
+    def say(self, number, text, who="octocat", association="MEMBER", **more):
+        """Somebody comments on a pull request, and a webhook says so."""
+        comment = {"body": text, "author_association": association, "user": {"login": who, "type": "User"}}
+        issue = {"number": number, "pull_request": {}}
+        event = {"action": "created", "issue": issue, "comment": comment, "repository": self.described()}
+        return self.tell("issue_comment", event, **more)
+
     def described(self):
         """The repository."""
         return {"id": 1, "full_name": self.repository, "name": self.repository.split("/")[1], "default_branch": "main"}
@@ -148,6 +157,9 @@ class GitHub(Served):
             return self.reply(exchange, 200, self.branch(found[1]))
         if (found := re.fullmatch(r"/pulls/(\d+)", path)) and int(found[1]) in self.pulls:
             return self.reply(exchange, 200, self.pulls[int(found[1])])
+        if found := re.fullmatch(r"/collaborators/([^/]+)/permission", path):
+            role = self.permissions.get(found[1], "read")
+            return self.reply(exchange, 200, {"permission": role, "role_name": role, "user": {"login": found[1]}})
         if path == "/deployments":
             return self.page(exchange, query, list(reversed(self.deployments)))
         if found := re.fullmatch(r"/issues/(\d+)/comments", path):

@@ -27,7 +27,7 @@ github = {{ api = "{github}" }}
 {serve}
 
 [[preview]]
-repository = "acme/shop"
+repository = "octo-org/shop"
 app = "{app}"
 cluster = "{cluster}"
 branches = ["feature/**"]

@@ -8,6 +8,7 @@ mod pace;
 mod patience;
 mod poller;
 pub mod preview;
+pub mod recent;
 mod revisions;
 pub mod run;
 pub mod service;

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use longshore_model::preview::github::{Branch, PullRequest, Repository};
+use longshore_model::preview::github::{Branch, Permission, PullRequest, Repository};
 use longshore_model::preview::{Revision, Subject};
 use longshore_model::{Error, Kind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Url;
+use reqwest::{Method, Url};
 
 use self::call::Pause;
 use self::pages::Kept;
@@ -40,7 +40,7 @@ pub struct GitHub {
 impl GitHub {
     /// Behind an address such as `https://api.github.com` or, of an Enterprise Server, `https://HOST/api/v3`. The token is
     /// a fine-grained one (contents and pull requests: read; deployments and pull requests: write, for the notifier), a
-    /// classic one (`repo`), or an installation's.
+    /// classic one (`repo`), or an installation's. Who asks what others may do must be able to push.
     ///
     /// # Errors
     /// The address is none, or the token would travel unencrypted.
@@ -133,6 +133,22 @@ impl longshore_world::GitHub for GitHub {
                 .map(|pull| Revision { sha: pull.sha, branch: pull.branch, pull_request: Some(pull.number) }),
         })
     }
+
+    /// <https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user>
+    async fn permission(&self, repository: &str, login: &str) -> Result<Permission, Error> {
+        let what = format!("read what `{login}` may do in `{repository}`");
+        let path = format!("{}/collaborators/{}/permission", path_of(repository)?, escaped(login));
+        let found: Option<shape::Permission> = self.of_repository(&what, repository, &path).await?;
+        Ok(found.map(shape::Permission::into_model).unwrap_or_default())
+    }
+
+    /// <https://docs.github.com/en/rest/issues/comments#create-an-issue-comment>
+    async fn comment(&self, repository: &str, pull_request: u64, text: &str) -> Result<(), Error> {
+        let what = format!("answer in #{pull_request} of `{repository}`");
+        let path = format!("{}/issues/{pull_request}/comments", path_of(repository)?);
+        let document = serde_json::json!({"body": text});
+        self.change::<serde::de::IgnoredAny>(&what, Method::POST, &path, &document).await.map(drop)
+    }
 }
 
 /// An address of GitHub's, without a slash at its end.
@@ -171,3 +187,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 #[path = "github_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "github/comments_tests.rs"]
+mod comments_tests;

@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const SETTLE_MS = 200; // changes that come together are shown together
+  const LAG_MS = 6_000; // some pages show what was seen a moment ago: the rest comes so much later
   const TICK_MS = 20_000; // moments in words grow older
   const RETRY_MS = 15_000; // after the server has refused to be listened to
   const TYPING_MS = 200;
@@ -116,8 +117,12 @@
   }
 
   let settling;
+  let lagging;
   function changed() {
     settling ??= setTimeout(() => { settling = undefined; refresh(); }, SETTLE_MS);
+    if (document.querySelector("[data-lag]")) {
+      lagging ??= setTimeout(() => { lagging = undefined; refresh(); }, LAG_MS);
+    }
   }
 
   // Browsers open few connections to one server: a page that nobody sees gives its own back.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use longshore_control::preview::Desk;
+use longshore_control::recent::Recent;
 use longshore_model::{Error, Timestamp};
 use longshore_world::Login;
 use tokio::sync::{Semaphore, watch};
 
 use crate::assets::Assets;
-use crate::glance::Glance;
+use crate::glance::{Glance, RunRow, ServiceRow};
 use crate::limit::{Buckets, Limit};
 use crate::metrics::Metrics;
 use crate::network::Network;
@@ -43,6 +44,10 @@ pub trait Reply: Send + Sync + fmt::Debug {
     /// Posts `text`, for its asker alone, to a `response_url`. The URL is a credential: it is in no error.
     async fn reply(&self, response_url: &str, text: &str) -> Result<(), Error>;
 }
+
+/// What was seen of the cluster is shown to whoever looks within so many milliseconds: a page is loaded once more with each
+/// change of any environment, in each browser that shows it.
+const GLANCE_GOOD_FOR_MS: i64 = 5_000;
 
 /// What others must not know.
 #[derive(Clone)]
@@ -110,6 +115,8 @@ pub(crate) struct Shared {
     pub(crate) forgeries: Buckets,
     pub(crate) foreign: Buckets,
     pub(crate) bodies: Arc<Semaphore>,
+    services: Recent<(), Result<Vec<ServiceRow>, Error>>,
+    runs: Recent<(), Result<Vec<RunRow>, Error>>,
     pub(crate) listeners: Arc<Semaphore>,
     /// Becomes true when the server ends, so that streams without an end do so, too.
     pub(crate) closing: watch::Receiver<bool>,
@@ -125,6 +132,8 @@ impl Shared {
             forgeries: Buckets::new(FORGERIES),
             foreign: Buckets::new(FOREIGN),
             bodies: Arc::new(Semaphore::new(BODY_UNITS)),
+            services: Recent::new(GLANCE_GOOD_FOR_MS),
+            runs: Recent::new(GLANCE_GOOD_FOR_MS),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             closing,
         }
@@ -132,6 +141,16 @@ impl Shared {
 
     pub(crate) fn desk(&self) -> &Desk {
         &self.app.desk
+    }
+
+    /// The cluster's services, as they were a moment ago.
+    pub(crate) async fn services(&self) -> Result<Vec<ServiceRow>, Error> {
+        self.services.get((), self.app.desk.clock(), self.app.glance.services()).await
+    }
+
+    /// The cluster's runs, as they were a moment ago.
+    pub(crate) async fn runs(&self) -> Result<Vec<RunRow>, Error> {
+        self.runs.get((), self.app.desk.clock(), self.app.glance.runs()).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

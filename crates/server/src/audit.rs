@@ -1,34 +1,20 @@
 //! Who did what: written before it is done, and completed with what became of it.
 
 use longshore_control::book::{self, Book};
-use longshore_model::preview::view::Command;
-use longshore_model::{Error, Timestamp};
+use longshore_decide::preview::command;
+use longshore_model::Error;
+use longshore_model::preview::Deed;
+use longshore_model::preview::view::{AnswerView, Command};
 use longshore_world::{Expect, Scan};
-use serde::{Deserialize, Serialize};
 
 use crate::app::Shared;
 use crate::random;
-
-/// Something that somebody did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Deed {
-    pub(crate) at: Timestamp,
-    /// A login, a token's name, or a name in Slack.
-    pub(crate) who: String,
-    /// `api`, `dashboard`, `github` (a comment) or `slack`.
-    pub(crate) via: String,
-    /// In words, such as `down x.web`.
-    pub(crate) what: String,
-    /// What became of it; absent when this process ended in between.
-    pub(crate) outcome: Option<String>,
-}
 
 /// Where it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Via {
     Api,
     Dashboard,
-    Github,
     Slack,
 }
 
@@ -37,7 +23,6 @@ impl Via {
         match self {
             Self::Api => "api",
             Self::Dashboard => "dashboard",
-            Self::Github => "github",
             Self::Slack => "slack",
         }
     }
@@ -69,33 +54,14 @@ pub(crate) async fn during<T>(
 }
 
 /// Asks the desk, and notes it.
-pub(crate) async fn ask(shared: &Shared, who: &str, via: Via, command: &Command) -> Result<String, Error> {
+pub(crate) async fn ask(
+    shared: &Shared,
+    who: &str,
+    via: Via,
+    command: &Command,
+) -> Result<AnswerView, Error> {
     let asked = shared.desk().ask(command, who);
-    during(shared, who, via, words(command), asked, Clone::clone).await
-}
-
-/// A command, as the log says it.
-fn words(command: &Command) -> String {
-    match command {
-        Command::Up { repository, branch, pull_request } => {
-            let subject = match (pull_request, branch) {
-                (Some(number), _) => format!("#{number}"),
-                (None, branch) => branch.clone().unwrap_or_default(),
-            };
-            let of = repository.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
-            format!("up {subject}{of}")
-        }
-        Command::Down { environment } => format!("down {environment}"),
-        Command::Extend { environment, seconds: Some(seconds) } => {
-            format!("extend {environment} by {seconds} s")
-        }
-        Command::Extend { environment, seconds: None } => format!("extend {environment}"),
-        Command::Pin { environment, pinned: true } => format!("pin {environment}"),
-        Command::Pin { environment, pinned: false } => format!("unpin {environment}"),
-        Command::Sleep { environment } => format!("sleep {environment}"),
-        Command::Wake { environment } => format!("wake {environment}"),
-        Command::Confirm { repository } => format!("confirm removals of {repository}"),
-    }
+    during(shared, who, via, command::words(command), asked, |answer| answer.message.clone()).await
 }
 
 /// Notes something that has happened already, such as a login.

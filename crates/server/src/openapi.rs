@@ -1,14 +1,14 @@
 //! The API's description (OpenAPI 3.1). Shapes come from the types themselves; a test holds the list to the router's table,
 //! and the whole to docs/openapi.json.
 
-use longshore_model::preview::view::{Command, DeliveryView, EnvironmentDetail, EnvironmentView};
+use longshore_model::preview::view::{AnswerView, Command, DeliveryView, EnvironmentDetail, EnvironmentView};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::DeedView;
-use crate::api::environments::{AnswerView, LogsView};
+use crate::api::environments::LogsView;
 use crate::api::tokens::{TokenMade, TokenView, TokenWish};
 use crate::routes::{Access, table};
 
@@ -38,12 +38,19 @@ enum Body {
     Json(fn(&mut SchemaGenerator) -> Value),
 }
 
+/// What a parameter is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Number,
+    Choice,
+}
+
 struct Operation {
     method: &'static str,
     path: &'static str,
     id: &'static str,
     summary: &'static str,
-    query: &'static [(&'static str, &'static str)],
+    query: &'static [(&'static str, Kind, &'static str)],
     request: Body,
     status: u16,
     answer: Body,
@@ -61,8 +68,10 @@ fn anything(_: &mut SchemaGenerator) -> Value {
     json!({"type": "object"})
 }
 
-const LIMIT: (&str, &str) = ("limit", "At most so many, 1 to 1000; 100 when absent.");
-const LINES: (&str, &str) = ("lines", "So many lines, 1 to 1000; 100 when absent.");
+const LIMIT: (&str, Kind, &str) = ("limit", Kind::Number, "At most so many, 1 to 1000; 100 when absent.");
+const LINES: (&str, Kind, &str) = ("lines", Kind::Number, "So many lines, 1 to 1000; 100 when absent.");
+const TASKS: (&str, Kind, &str) =
+    ("tasks", Kind::Choice, "`false`: without its services and tasks, so that AWS is asked nothing.");
 
 const fn read(path: &'static str, id: &'static str, summary: &'static str, answer: Body) -> Operation {
     Operation { method: "GET", path, id, summary, query: &[], request: Body::None, status: 200, answer }
@@ -113,12 +122,15 @@ const OPERATIONS: [Operation; 16] = [
         Body::Json(one::<Command>),
         Body::Json(one::<AnswerView>),
     ),
-    read(
-        "/api/v1/environments/{id}",
-        "environment",
-        "One environment, by its id, its branch, or `#` and its pull request's number.",
-        Body::Json(one::<EnvironmentDetail>),
-    ),
+    Operation {
+        query: &[TASKS],
+        ..read(
+            "/api/v1/environments/{id}",
+            "environment",
+            "One environment, by its id, its branch, or `#` and its pull request's number.",
+            Body::Json(one::<EnvironmentDetail>),
+        )
+    },
     Operation {
         query: &[LINES],
         ..read(
@@ -210,8 +222,11 @@ fn describe(operation: &Operation, problem: &Value, generator: &mut SchemaGenera
     for name in path.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name) {
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
     }
-    for (name, about) in *query {
-        let schema = json!({"type": "integer", "minimum": 1, "maximum": 1000});
+    for (name, kind, about) in *query {
+        let schema = match kind {
+            Kind::Number => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
+            Kind::Choice => json!({"type": "boolean", "default": true}),
+        };
         parameters.push(json!({"name": name, "in": "query", "description": about, "schema": schema}));
     }
     let good = match content(*answer, generator) {

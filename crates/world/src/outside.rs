@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use longshore_model::preview::github::Repository;
+use longshore_model::preview::github::{Permission, Repository};
 use longshore_model::preview::view::Role;
 use longshore_model::preview::{Hook, Notice, Policy, Revision, Subject};
 use longshore_model::tag::Tag;
 use longshore_model::{Error, Timestamp};
 use serde_json::Value;
 
-/// GitHub, as the source of truth.
+/// GitHub, as the source of truth, and where comments are answered.
 #[async_trait]
 pub trait GitHub: Send + Sync + std::fmt::Debug {
     /// Branches and open pull requests, from all pages. Any page that fails, any answer that is not what it should be
@@ -21,6 +21,12 @@ pub trait GitHub: Send + Sync + std::fmt::Debug {
 
     /// What a branch or an open pull request is at now. `None` when the repository can be read and has none of it.
     async fn head(&self, repository: &str, subject: &Subject) -> Result<Option<Revision>, Error>;
+
+    /// What somebody may do in a repository now. Who is nobody there may at most read.
+    async fn permission(&self, repository: &str, login: &str) -> Result<Permission, Error>;
+
+    /// Puts a new comment, in GitHub's Markdown, into a pull request.
+    async fn comment(&self, repository: &str, pull_request: u64, text: &str) -> Result<(), Error>;
 }
 
 /// Somebody who has logged in.

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use longshore_decide::preview::activity::{self, Requested};
+use longshore_decide::preview::find;
 use longshore_decide::preview::telling::moment;
-use longshore_decide::preview::{command, find, names};
-use longshore_model::preview::view::Command;
+use longshore_model::preview::view::{AnswerView, Command};
 use longshore_model::preview::{Delivery, DeliveryState, Environment, Policy};
-use longshore_model::{Error, Kind, Timestamp};
+use longshore_model::{Error, Timestamp};
 use longshore_world::{Clock, Expect, Write};
 use tokio::sync::broadcast;
 
 use super::chronicle::Chronicle;
+use super::clerk::Clerk;
 use super::records::{self, Change};
 use super::repository::Ledger;
 use super::{Object, Previews};
-use crate::book::{ARRIVALS, Book, DELIVERIES, ENVIRONMENTS, PAYLOADS, PENDING, REPOSITORIES, put};
+use crate::book::{ARRIVALS, Book, DELIVERIES, Kept, PAYLOADS, PENDING, REPOSITORIES, put};
 use crate::driver::Driver;
 
 /// What became of a delivery at the door.
@@ -116,17 +117,18 @@ impl Desk {
     /// is a sentence for them. `who` goes into the timeline.
     ///
     /// # Errors
-    /// Those of the store; [`Kind::NotFound`] and [`Kind::Invalid`] for what cannot be asked.
-    pub async fn ask(&self, command: &Command, who: &str) -> Result<String, Error> {
-        match command {
-            Command::Up { repository, .. } => self.up(command, repository.as_deref(), who).await,
-            Command::Confirm { repository } => self.confirm(repository).await,
-            Command::Down { environment }
-            | Command::Extend { environment, .. }
-            | Command::Pin { environment, .. }
-            | Command::Sleep { environment }
-            | Command::Wake { environment } => self.change(command, environment, who).await,
+    /// Those of the store; [`longshore_model::Kind::NotFound`] and [`longshore_model::Kind::Invalid`] for what cannot be
+    /// asked.
+    pub async fn ask(&self, command: &Command, who: &str) -> Result<AnswerView, Error> {
+        if let Command::Confirm { repository } = command {
+            return self.confirm(repository).await;
         }
+        // Not a round, but a place in the timeline of its own.
+        let place = format!("asked-{}", self.asked.fetch_add(1, Ordering::Relaxed));
+        let (id, answer) = self.clerk().carry_out(command, who, &place, |_, _| Vec::new()).await?;
+        let message = answer?;
+        self.driver.wake(Object::Environment(id.clone()));
+        Ok(AnswerView { message, environment: Some(id) })
     }
 
     /// Takes requests of clients, by environment, that our own proxy has seen: at most a write a minute for each, and one
@@ -156,66 +158,23 @@ impl Desk {
         .await
     }
 
-    async fn up(&self, command: &Command, repository: Option<&str>, who: &str) -> Result<String, Error> {
-        let policy = find::policy(repository, self.policies.values())?;
-        let subject = command::subject(command)?;
-        let unreachable = || Error::new(Kind::Unavailable, "this process cannot ask GitHub for the commit");
-        let github = &self.previews.as_ref().ok_or_else(unreachable)?.world.github;
-        let revision = github.head(&policy.repository, &subject).await?;
-        let all = records::of_repository(&self.book, &policy.repository).await?;
-        let all: Vec<Environment> = all.into_iter().map(|kept| kept.value).collect();
-        let known = find::of_subject(&policy.repository, &subject, &all);
-        let id = known.map_or_else(|| names::names(policy, &subject).id, |known| known.names.id.clone());
-        self.write(&id, who, |record, now| {
-            command::apply(record, command, policy, who, now, revision.as_ref())
-        })
-        .await
-    }
-
-    async fn change(&self, command: &Command, name: &str, who: &str) -> Result<String, Error> {
-        let record = self.find(name).await?;
-        let policy = self.policies.get(&record.repository);
-        self.write(&record.names.id, who, |record, now| match policy {
-            Some(policy) => command::apply(record, command, policy, who, now, None),
-            None => command::apply_without_policy(record, command, who, now),
-        })
-        .await
-    }
-
-    async fn confirm(&self, repository: &str) -> Result<String, Error> {
+    async fn confirm(&self, repository: &str) -> Result<AnswerView, Error> {
         let policy = find::policy(Some(repository), self.policies.values())?;
         let (name, now) = (&policy.repository, self.clock.now());
         let change = |row: &mut Option<Ledger>| row.get_or_insert_default().confirmed_at = Some(now);
         self.book.amend(REPOSITORIES, name, change).await?;
         self.driver.wake(Object::Repository(name.clone()));
-        Ok(format!("{name} is looked at again, and what should go goes, however much it is"))
-    }
-
-    /// Writes what somebody asks into a record, and wakes its reconciler.
-    async fn write(
-        &self,
-        id: &str,
-        who: &str,
-        mut apply: impl FnMut(&mut Option<Environment>, Timestamp) -> Result<String, Error> + Send,
-    ) -> Result<String, Error> {
-        let now = self.clock.now();
-        let said = Change { by: Some(who), ..Change::default() };
-        // Not a round, but a place in the timeline of its own.
-        let asked = format!("asked-{}", self.asked.fetch_add(1, Ordering::Relaxed));
-        let mut chronicle = Chronicle::new(id, &asked);
-        let answer = records::amend(&self.book, id, &said, &mut chronicle, now, |record| apply(record, now));
-        let answer = answer.await??;
-        self.driver.wake(Object::Environment(id.to_owned()));
-        Ok(answer)
+        let message = format!("{name} is looked at again, and what should go goes, however much it is");
+        Ok(AnswerView { message, environment: None })
     }
 
     /// The record that somebody means.
-    pub(super) async fn find(&self, name: &str) -> Result<Environment, Error> {
-        if let Some(kept) = records::read(&self.book, name).await? {
-            return Ok(kept.value);
-        }
-        let all = self.book.all::<Environment>(ENVIRONMENTS, "").await?;
-        let all: Vec<Environment> = all.into_iter().map(|(_, kept)| kept.value).collect();
-        find::environment(name, &all).cloned()
+    pub(super) async fn find(&self, name: &str) -> Result<Kept<Environment>, Error> {
+        self.clerk().find(name).await
+    }
+
+    fn clerk(&self) -> Clerk<'_> {
+        let github = self.previews.as_ref().map(|previews| previews.world.github.as_ref());
+        Clerk { book: &self.book, policies: &self.policies, github, now: self.clock.now() }
     }
 }

@@ -7,6 +7,8 @@
 mod act;
 mod balancer;
 mod chronicle;
+mod clerk;
+mod comments;
 mod desk;
 mod environment;
 mod gather;
@@ -40,6 +42,7 @@ use longshore_world::{
 
 use crate::book::{Book, LastRead};
 use crate::driver;
+use crate::recent::Recent;
 
 pub use self::desk::{Accepted, Desk};
 pub use self::gather::{GatheredEcs, GatheredServices};
@@ -82,6 +85,7 @@ pub struct Previews {
     book: Book,
     policies: BTreeMap<String, Arc<Policy>>,
     memory: Mutex<Memory>,
+    shown: Recent<(String, u64), Look<Vec<Task>>>,
 }
 
 /// What this process has found out and may forget: it is found out again.
@@ -125,7 +129,7 @@ impl Previews {
     /// Over a world and what is kept. `policies` are by repository.
     #[must_use]
     pub fn new(world: World, book: Book, policies: BTreeMap<String, Arc<Policy>>) -> Self {
-        Self { world, book, policies, memory: Mutex::default() }
+        Self { world, book, policies, memory: Mutex::default(), shown: Recent::new(showing::GOOD_FOR_MS) }
     }
 
     /// One round of an object. `id` is its own, for what it writes down.

@@ -29,6 +29,8 @@ pub(super) struct Change<'a> {
     pub(super) by: Option<&'a str>,
     /// What the action came to whose end is written.
     pub(super) outcome: Option<&'a Outcome>,
+    /// What else is written with it, or not at all.
+    pub(super) also: &'a [Write],
 }
 
 /// The environment's record.
@@ -69,29 +71,46 @@ pub(super) async fn write(
         writes.push(chronicle.line(now, kind, text));
     }
     writes.extend(change.notices.iter().map(|notice| chronicle.notice(now, notice)));
+    writes.extend_from_slice(change.also);
     let Some(generation) = book.stored(writes).await? else { return Ok(None) };
     Ok(Some(change.after.map(|after| Kept { value: after.clone(), generation })))
 }
 
 /// Changes a record as `change` says, on its newest state, until nobody else was faster. What `change` leaves as it is
 /// is not written. `said` has what the timeline says of it, beside what differs.
-pub(super) async fn amend<R>(
+pub(super) async fn amend<R: Sync>(
+    book: &Book,
+    id: &str,
+    said: &Change<'_>,
+    chronicle: &mut Chronicle<'_>,
+    now: Timestamp,
+    change: impl FnMut(&mut Option<Environment>) -> R + Send,
+) -> Result<R, Error> {
+    amend_with(book, id, said, chronicle, now, change, |_| Vec::new()).await
+}
+
+/// The same, and `also` says what is written with what `change` has answered, whether the record has changed or not.
+pub(super) async fn amend_with<R: Sync>(
     book: &Book,
     id: &str,
     said: &Change<'_>,
     chronicle: &mut Chronicle<'_>,
     now: Timestamp,
     mut change: impl FnMut(&mut Option<Environment>) -> R + Send,
+    also: impl Fn(&R) -> Vec<Write> + Send,
 ) -> Result<R, Error> {
     for _ in 0..AMEND_LIMIT {
         let before = read(book, id).await?;
         let mut after = before.as_ref().map(|kept| kept.value.clone());
         let answer = change(&mut after);
-        if after.as_ref() == before.as_ref().map(|kept| &kept.value) {
-            return Ok(answer);
-        }
-        let change = Change { after: after.as_ref(), ..*said };
-        if write(book, &before, &change, chronicle, now).await?.is_some() {
+        let also = also(&answer);
+        let is_written = if after.as_ref() == before.as_ref().map(|kept| &kept.value) {
+            also.is_empty() || book.write(also).await?
+        } else {
+            let change = Change { after: after.as_ref(), also: &also, ..*said };
+            write(book, &before, &change, chronicle, now).await?.is_some()
+        };
+        if is_written {
             return Ok(answer);
         }
     }

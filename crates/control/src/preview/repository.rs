@@ -12,6 +12,7 @@ use longshore_world::{Expect, Write};
 use serde::{Deserialize, Serialize};
 
 use super::chronicle::Chronicle;
+use super::comments::Comment;
 use super::records::{self, Change, Found};
 use super::{Object, Previews, Round};
 use crate::book::{DELIVERIES, ENDED, Kept, PENDING, REPOSITORIES, put, remove};
@@ -37,7 +38,7 @@ pub(super) struct Ledger {
     pub(super) confirmed_at: Option<Timestamp>,
     /// When GitHub was last read, whole.
     pub(super) read_at: Option<Timestamp>,
-    /// Looks in a row that failed.
+    /// Rounds in a row that failed: GitHub could not be read, or somebody who asked in a comment not be answered.
     pub(super) errors: u32,
     /// Why nothing more happens now.
     pub(super) waiting: Vec<String>,
@@ -62,12 +63,14 @@ impl Previews {
             if !is_written {
                 continue;
             }
-            let ledger = self.keep(name, &plan, github.is_ok(), now).await?;
+            let (mut is_left, mut trouble) = (false, None);
             if github.is_ok() {
-                self.end(pending, &plan, now).await?;
+                let comments = self.end(pending, &plan, now).await?;
+                (is_left, trouble) = self.answer(comments, &mut wake).await;
             }
+            let ledger = self.keep(name, &plan, github.is_ok(), is_left, now).await?;
             let look_again_at = Some(cadence::next_repository(ledger.errors, now));
-            let (waiting, trouble) = (plan.waiting, listing.err());
+            let (waiting, trouble) = (plan.waiting, listing.err().or(trouble));
             return Ok(Round { look_again_at, wake, waiting, trouble, gone: false });
         }
         Ok(Round { look_again_at: Some(self.now()), wake, ..Round::default() })
@@ -130,11 +133,18 @@ impl Previews {
     }
 
     /// Writes down what the look came to.
-    async fn keep(&self, name: &str, plan: &Plan, is_read: bool, now: Timestamp) -> Result<Ledger, Error> {
+    async fn keep(
+        &self,
+        name: &str,
+        plan: &Plan,
+        is_read: bool,
+        is_left: bool,
+        now: Timestamp,
+    ) -> Result<Ledger, Error> {
         let change = |row: &mut Option<Ledger>| {
             let ledger = row.get_or_insert_default();
             ledger.waiting.clone_from(&plan.waiting);
-            ledger.errors = if is_read { 0 } else { ledger.errors.saturating_add(1) };
+            ledger.errors = if is_read && !is_left { 0 } else { ledger.errors.saturating_add(1) };
             if is_read {
                 ledger.read_at = Some(now);
             }
@@ -149,28 +159,44 @@ impl Previews {
         Ok(pending.into_iter().map(|(key, kept)| (key, kept.value)).collect())
     }
 
-    /// Ends deliveries with what the look has found of that which they speak of.
-    async fn end(&self, pending: Vec<(String, String)>, plan: &Plan, now: Timestamp) -> Result<(), Error> {
+    /// Ends deliveries with what the look has found of that which they speak of. What asks for more than a look is left,
+    /// in the order of its coming.
+    async fn end(
+        &self,
+        pending: Vec<(String, String)>,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<Vec<Comment>, Error> {
         tracing::debug!(deliveries = pending.len(), at = now.0, "deliveries end");
         let ends: Vec<_> = pending.into_iter().map(|(key, id)| self.end_one(key, id, plan)).collect();
-        stream::iter(ends).buffer_unordered(ENDED_AT_ONCE).try_collect().await
+        let left = stream::iter(ends).buffer_unordered(ENDED_AT_ONCE);
+        let left: Vec<Option<Comment>> = left.try_collect().await?;
+        let mut left: Vec<Comment> = left.into_iter().flatten().collect();
+        left.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(left)
     }
 
-    async fn end_one(&self, key: String, id: String, plan: &Plan) -> Result<(), Error> {
-        let mut writes = vec![remove(PENDING, key, Expect::Anything)];
-        writes.extend(self.ended_delivery(&id, plan).await?);
-        // Where it is not written, somebody else has ended it.
-        self.book.write(writes).await.map(drop)
-    }
-
-    async fn ended_delivery(&self, id: &str, plan: &Plan) -> Result<Option<Write>, Error> {
-        let kept = self.book.read::<Delivery>(DELIVERIES, id).await?;
-        let Some(mut kept) = kept.filter(|kept| kept.value.state == DeliveryState::Accepted) else {
-            return Ok(None);
+    async fn end_one(&self, key: String, id: String, plan: &Plan) -> Result<Option<Comment>, Error> {
+        let is_pending = |kept: &Kept<Delivery>| {
+            matches!(kept.value.state, DeliveryState::Accepted | DeliveryState::Answering(_))
         };
-        let found = kept.value.about.as_deref().map(|about| plan.finding(about));
-        let found = found.unwrap_or("its repository was looked at");
-        kept.value.state = DeliveryState::Done(found.to_owned());
-        Ok(Some(put(DELIVERIES, id, Expect::Generation(kept.generation), &kept.value)))
+        let kept = self.book.read::<Delivery>(DELIVERIES, &id).await?.filter(is_pending);
+        if let Some(kept) = &kept
+            && let Some(comment) = self.comment_of(&key, kept).await?
+        {
+            return Ok(Some(comment));
+        }
+        let mut writes = vec![remove(PENDING, key, Expect::Anything)];
+        writes.extend(kept.map(|kept| ended_delivery(kept, plan)));
+        // Where it is not written, somebody else has ended it.
+        self.book.write(writes).await.map(|_| None)
     }
+}
+
+fn ended_delivery(mut kept: Kept<Delivery>, plan: &Plan) -> Write {
+    let found = kept.value.about.as_deref().map(|about| plan.finding(about));
+    let found = found.unwrap_or("its repository was looked at");
+    kept.value.state = DeliveryState::Done(found.to_owned());
+    let id = kept.value.id.as_str();
+    put(DELIVERIES, id, Expect::Generation(kept.generation), &kept.value)
 }

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 
 use futures_util::future::{join_all, try_join_all};
 use longshore_decide::preview::environment::{self, Look};
-use longshore_decide::preview::{output, show};
-use longshore_model::preview::view::{DeliveryView, EnvironmentDetail, EnvironmentView};
+use longshore_decide::preview::{output, show, view};
+use longshore_model::preview::view::{DeliveryView, EnvironmentDetail, EnvironmentView, ServiceView};
 use longshore_model::preview::{Delivery, Entry, Environment};
 use longshore_model::seen::{LogPosition, Task};
 use longshore_model::{Error, Kind};
 use longshore_world::Scan;
 
 use super::{Desk, Previews};
-use crate::book::{ARRIVALS, DELIVERIES, ENTRIES, ENVIRONMENTS};
+use crate::book::{ARRIVALS, DELIVERIES, ENTRIES, ENVIRONMENTS, Kept};
 
 /// So many lines of a timeline are shown.
 const LINES: usize = 200;
+/// Tasks that were seen for one who looks are shown to the next for so long, unless the record has changed.
+pub(super) const GOOD_FOR_MS: i64 = 3_000;
 
 impl Desk {
     /// All environments, in the order of their ids.
@@ -32,17 +34,35 @@ impl Desk {
     /// # Errors
     /// Those of the store; [`Kind::NotFound`] with the nearest names when there is none.
     pub async fn environment(&self, name: &str) -> Result<EnvironmentDetail, Error> {
-        let record = self.find(name).await?;
+        let kept = self.find(name).await?;
+        let (tasks, health) = match &self.previews {
+            Some(previews) => previews.shown_tasks(&kept).await,
+            None => (Look::Not, std::collections::BTreeMap::new()),
+        };
+        let record = &kept.value;
+        let services = show::services(record, tasks.seen().map_or(&[], Vec::as_slice), &health);
+        self.detail(record, services).await
+    }
+
+    /// The same without its services and their tasks, for those who ask again and again: AWS is asked nothing.
+    ///
+    /// # Errors
+    /// Those of [`Desk::environment`].
+    pub async fn environment_alone(&self, name: &str) -> Result<EnvironmentDetail, Error> {
+        self.detail(&self.find(name).await?.value, Vec::new()).await
+    }
+
+    async fn detail(
+        &self,
+        record: &Environment,
+        services: Vec<ServiceView>,
+    ) -> Result<EnvironmentDetail, Error> {
         let prefix = format!("{}/", record.names.id);
         let scan = Scan { prefix, limit: LINES, descending: true, ..Scan::default() };
         let timeline = self.book.scan::<Entry>(ENTRIES, &scan).await?;
-        let (tasks, health) = match &self.previews {
-            Some(previews) => previews.shown_tasks(&record).await,
-            None => (Look::Not, std::collections::BTreeMap::new()),
-        };
         Ok(EnvironmentDetail {
-            environment: self.view(&record),
-            services: show::services(&record, tasks.seen().map_or(&[], Vec::as_slice), &health),
+            environment: self.view(record),
+            services,
             timeline: timeline.iter().map(|(_, kept)| show::entry(&kept.value)).collect(),
         })
     }
@@ -52,7 +72,7 @@ impl Desk {
     /// # Errors
     /// Those of the calls; [`Kind::NotFound`] when there is none.
     pub async fn logs(&self, name: &str, lines: u16) -> Result<Vec<String>, Error> {
-        let record = self.find(name).await?;
+        let record = self.find(name).await?.value;
         let unreachable = || Error::new(Kind::Unavailable, "this process cannot read logs");
         self.previews.as_ref().ok_or_else(unreachable)?.last_lines(&record, lines).await
     }
@@ -71,49 +91,54 @@ impl Desk {
 
     fn view(&self, record: &Environment) -> EnvironmentView {
         let policy = self.policies().get(&record.repository).map(AsRef::as_ref);
-        let schedule = environment::schedule(record, policy, self.clock().now());
-        longshore_decide::preview::view::view(record, policy, environment::url(record, policy), &schedule)
+        view::now(record, policy, self.clock().now())
     }
 }
 
 impl Previews {
     /// The tasks of an environment, and their health where our own proxy knows it. A gap when they cannot be seen: the
-    /// rest is shown without them.
+    /// rest is shown without them. However many look at once, AWS is asked once.
     async fn shown_tasks(
         &self,
-        record: &Environment,
+        kept: &Kept<Environment>,
     ) -> (Look<Vec<Task>>, std::collections::BTreeMap<String, bool>) {
+        let record = &kept.value;
         let health = self.world.routes.as_ref().map(|routes| routes.health(&record.names.id));
         let Some(cluster) = environment::cluster(record, self.policy_of(record).map(AsRef::as_ref)) else {
             return (Look::Not, health.unwrap_or_default());
         };
-        let tasks = self.tasks_of(cluster, record, BTreeSet::new()).await;
-        let tasks = tasks.map_or_else(|error| Look::Gap(super::act::words(&error)), Look::Seen);
+        let look = async {
+            let tasks = self.tasks_of(cluster, record, BTreeSet::new()).await;
+            tasks.map_or_else(|error| Look::Gap(super::act::words(&error)), Look::Seen)
+        };
+        let key = (record.names.id.clone(), kept.generation);
+        let tasks = self.shown.get(key, self.world.clock.as_ref(), look).await;
         (tasks, health.unwrap_or_default())
     }
 
     /// The last lines of the newest tasks of an environment: of those that run, else of those that have stopped.
-    async fn last_lines(&self, record: &Environment, lines: u16) -> Result<Vec<String>, Error> {
+    pub(super) async fn last_lines(&self, record: &Environment, lines: u16) -> Result<Vec<String>, Error> {
         let policy = self.policy_of(record).map(AsRef::as_ref);
         let Some(cluster) = environment::cluster(record, policy) else { return Ok(Vec::new()) };
         let mut tasks = self.tasks_of(cluster, record, BTreeSet::new()).await?;
         if tasks.is_empty() {
             tasks = self.stopped_tasks_of(cluster, record).await?;
         }
-        tasks.sort_by_key(|task| std::cmp::Reverse(task.created_at));
-        tasks.truncate(output::TASKS);
-        let pages =
-            try_join_all(tasks.iter().map(|task| self.output_of(task, lines)).collect::<Vec<_>>()).await?;
+        let tasks = output::newest(record, tasks);
+        let reads =
+            tasks.iter().map(|task| self.output_of(task, output::service(record, policy, task), lines));
+        let pages = try_join_all(reads.collect::<Vec<_>>()).await?;
         Ok(output::merge(pages.concat(), usize::from(lines)))
     }
 
     async fn output_of(
         &self,
         task: &Task,
+        service: Option<&str>,
         lines: u16,
     ) -> Result<Vec<(String, Vec<longshore_model::seen::LogLine>)>, Error> {
         let definition = self.world.ecs.describe_task_definition(&task.task_definition_arn).await?;
-        let streams = output::streams(task, &definition);
+        let streams = output::streams(task, &definition, service);
         let reads = streams.into_iter().map(|(name, stream)| async move {
             let page = self.world.logs.read_log(&stream, &LogPosition::Tail(lines)).await;
             page.map(|page| (name, page.map(|page| page.lines).unwrap_or_default()))

@@ -3,9 +3,11 @@
 
 #[path = "../support/amazon.rs"]
 mod amazon;
+mod comments;
 mod daemon;
 mod doors;
 mod life;
+mod looking;
 #[path = "../support/memory.rs"]
 mod memory;
 mod read_again;

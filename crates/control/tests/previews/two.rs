@@ -63,7 +63,7 @@ fn a_wish_that_comes_during_an_action_is_not_lost_and_neither_is_its_outcome() {
             assert!(matches!(round.as_mut().poll(&mut context), Poll::Pending));
         }
         let down = Command::Down { environment: "feature-x".into() };
-        assert_eq!(poll(stage.desk.ask(&down, "ada")).unwrap(), "`feature-x.shop` is removed");
+        assert_eq!(poll(stage.desk.ask(&down, "ada")).unwrap().message, "`feature-x.shop` is removed");
         let end = poll(round).unwrap();
         assert_eq!(end.look_again_at, Some(stage.now()), "what was decided is out of date");
     }

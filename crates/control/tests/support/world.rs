@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
-use longshore_model::preview::github::{Branch, Repository};
+use longshore_model::preview::github::{Branch, Permission, Repository};
 use longshore_model::preview::{Notice, Revision, Subject};
 use longshore_model::{Error, Kind, Timestamp};
 use longshore_world::{Clock, GitHub, HookCall, Hooks, Notifier, Routes, Site};
@@ -68,9 +68,23 @@ impl Clock for Hand {
 
 /// `octo/shop` with `main`, and these branches. `None`: it does not answer.
 #[derive(Debug, Default)]
-pub(crate) struct Hub(pub(crate) Mutex<Option<BTreeMap<String, String>>>);
+pub(crate) struct Hub(pub(crate) Mutex<Option<BTreeMap<String, String>>>, pub(crate) Mutex<Talk>);
+
+/// Its pull requests with their commits, who may push, and what was written into which pull request.
+#[derive(Debug, Default)]
+pub(crate) struct Talk {
+    pub(crate) pulls: BTreeMap<u64, String>,
+    pub(crate) writers: Vec<String>,
+    pub(crate) said: Vec<(u64, String)>,
+    /// Why nothing can be written.
+    pub(crate) out: Option<Kind>,
+}
 
 impl Hub {
+    pub(crate) fn talk(&self) -> std::sync::MutexGuard<'_, Talk> {
+        self.1.lock().unwrap()
+    }
+
     pub(crate) fn push(&self, branch: &str, sha: &str) {
         self.0.lock().unwrap().get_or_insert_default().insert(branch.to_owned(), sha.to_owned());
     }
@@ -96,9 +110,33 @@ impl GitHub for Hub {
     }
 
     async fn head(&self, _repository: &str, subject: &Subject) -> Result<Option<Revision>, Error> {
-        let Subject::Branch(branch) = subject else { return Ok(None) };
+        let branch = match subject {
+            Subject::Branch(branch) => branch,
+            Subject::PullRequest(number) => {
+                let sha = self.talk().pulls.get(number).cloned();
+                let branch = format!("topic-{number}");
+                return Ok(sha.map(|sha| Revision { sha, branch, pull_request: Some(*number) }));
+            }
+        };
         let sha = self.0.lock().unwrap().as_ref().and_then(|known| known.get(branch).cloned());
         Ok(sha.map(|sha| Revision { sha, branch: branch.clone(), pull_request: None }))
+    }
+
+    async fn permission(&self, _repository: &str, login: &str) -> Result<Permission, Error> {
+        pause().await;
+        let may_push = self.talk().writers.iter().any(|writer| writer == login);
+        Ok(if may_push { Permission::Write } else { Permission::Read })
+    }
+
+    async fn comment(&self, _repository: &str, pull_request: u64, text: &str) -> Result<(), Error> {
+        pause().await;
+        let out = self.talk().out;
+        if let Some(kind) = out {
+            return Err(Error::new(kind, "GitHub takes no comment"));
+        }
+        self.talk().said.push((pull_request, text.to_owned()));
+        pause().await;
+        Ok(())
     }
 }
 

@@ -92,6 +92,31 @@ pub fn subject(command: &Command) -> Result<Subject, Error> {
     }
 }
 
+/// A command, as the audit log says it.
+#[must_use]
+pub fn words(command: &Command) -> String {
+    match command {
+        Command::Up { repository, branch, pull_request } => {
+            let subject = match (pull_request, branch) {
+                (Some(number), _) => format!("#{number}"),
+                (None, branch) => branch.clone().unwrap_or_default(),
+            };
+            let of = repository.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+            format!("up {subject}{of}")
+        }
+        Command::Down { environment } => format!("down {environment}"),
+        Command::Extend { environment, seconds: Some(seconds) } => {
+            format!("extend {environment} by {seconds} s")
+        }
+        Command::Extend { environment, seconds: None } => format!("extend {environment}"),
+        Command::Pin { environment, pinned: true } => format!("pin {environment}"),
+        Command::Pin { environment, pinned: false } => format!("unpin {environment}"),
+        Command::Sleep { environment } => format!("sleep {environment}"),
+        Command::Wake { environment } => format!("wake {environment}"),
+        Command::Confirm { repository } => format!("confirm removals of {repository}"),
+    }
+}
+
 /// Nobody may be called as the policy and the clock are.
 fn person(who: &str) -> String {
     if [GITHUB, "ttl", ""].contains(&who) { format!("@{who}") } else { who.to_owned() }
@@ -132,11 +157,11 @@ fn up(
         failure.revision.sha == revision.sha && failure.attempt == record.wish.attempt
     });
     if record::set_revision(record, revision, now) {
-        record.wish.sleep = Sleep::Auto;
+        wake(record, now);
         return Ok(format!("`{id}` gets commit {sha}"));
     }
     if has_failed {
-        record.wish.sleep = Sleep::Auto;
+        wake(record, now);
         record.wish.attempt = record.wish.attempt.saturating_add(1);
         record.progress.changed_at = now;
         return Ok(format!("`{id}` tries commit {sha} again"));

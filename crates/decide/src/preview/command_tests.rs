@@ -52,6 +52,13 @@ fn up_takes_a_newer_commit_and_tries_a_failed_one_again() {
     let answer = apply(&mut record, &up_command(), &policy(), "ada", LATER, Some(&newer)).unwrap();
     assert_eq!(answer, "`x.shop` gets commit bbb2");
 
+    // Who asks for a commit wants to see it: one that sleeps is woken for it.
+    let mut idle = sample("x");
+    (idle.state, idle.progress.asleep_since) = (State::Asleep, Some(NOW));
+    let mut record = Some(idle);
+    apply(&mut record, &up_command(), &policy(), "ada", LATER, Some(&newer)).unwrap();
+    assert_eq!(record.unwrap().progress.last_request_at, Some(LATER));
+
     let mut failed = sample("x");
     failed.progress.failure = Some(Failure {
         revision: revision("aaa1", "x"),

@@ -18,9 +18,6 @@ const HOURS: f64 = 24.0;
 /// instances that run anyway, and where the policy leaves the size to the task definition.
 #[must_use]
 pub fn usd_per_day(policy: &Policy) -> Option<f64> {
-    if let Some(hourly) = policy.limits.hourly_usd {
-        return Some(f64::from(hourly) * HOURS);
-    }
     policy.services.iter().map(service).sum()
 }
 
@@ -97,12 +94,5 @@ mod tests {
         assert!(with(&["FARGATE", "FARGATE_SPOT"]).is_some());
         assert_eq!(with(&["FARGATE", "mine"]), None);
         assert_eq!(with(&[]), None);
-    }
-
-    #[test]
-    fn the_policys_own_figure_counts() {
-        let mut policy = policy();
-        policy.limits.hourly_usd = Some(2);
-        assert_eq!(usd_per_day(&policy), Some(48.0));
     }
 }

@@ -6,7 +6,8 @@ use longshore_model::{Error, Kind};
 /// How alike two names must be (Jaro-Winkler) for one to be a slip of the other.
 const ALIKE: f64 = 0.75;
 
-/// The environment of a name: an id, a label, a branch, `#NUMBER` or `OWNER/NAME#NUMBER`.
+/// The environment of a name: an id, a label, a branch, `#NUMBER` or `OWNER/NAME#NUMBER`. Where a branch has an environment
+/// of its own, its name means that one, and not the one of a pull request from it.
 ///
 /// # Errors
 /// [`Kind::NotFound`] with the nearest name when there is none, [`Kind::Invalid`] with all of them when there are several.
@@ -14,7 +15,11 @@ pub fn environment<'a>(name: &str, all: &'a [Environment]) -> Result<&'a Environ
     if let Some(found) = all.iter().find(|it| it.names.id == name) {
         return Ok(found);
     }
-    let found: Vec<&Environment> = all.iter().filter(|it| means(name, it)).collect();
+    let of_branch = |it: &&Environment| matches!(&it.subject, Subject::Branch(branch) if branch == name);
+    let mut found: Vec<&Environment> = all.iter().filter(of_branch).collect();
+    if found.is_empty() {
+        found = all.iter().filter(|it| means(name, it)).collect();
+    }
     match found.as_slice() {
         [one] => Ok(one),
         [] => {
@@ -129,6 +134,21 @@ mod tests {
         }
         assert_eq!(environment("#7", &all[..3]).unwrap().names, all[2].names);
         assert_eq!(environment("topic", &all[..3]).unwrap().names, all[2].names);
+    }
+
+    #[test]
+    fn a_branch_is_meant_before_the_pull_request_that_comes_from_it() {
+        let mut all = all();
+        all.push(sample("topic"));
+        assert_eq!(environment("topic", &all).unwrap().names, all[4].names);
+        // A label is a name, too, but not that of the branch.
+        all[0].names.label = "topic".to_owned();
+        assert_eq!(environment("topic", &all).unwrap().names, all[4].names);
+        let mut elsewhere = sample("topic");
+        (elsewhere.repository, elsewhere.names.id) = ("octo/site".to_owned(), "topic.site".to_owned());
+        all.push(elsewhere);
+        let several = environment("topic", &all).unwrap_err();
+        assert!(several.hint().unwrap().ends_with(": `topic.shop`, `topic.site`"), "{several:?}");
     }
 
     #[test]

@@ -88,6 +88,16 @@ pub fn comment(notice: &Notice, view: Option<&EnvironmentView>) -> String {
     cut(&lines.join("\n"), COMMENT_LIMIT)
 }
 
+/// The answer to a comment that asked for something: it begins with who asked, so that it is no command itself. Lines of a
+/// log are closed until somebody opens them.
+#[must_use]
+pub fn answer(who: &str, text: &str, log: &[String]) -> String {
+    let text = format!("{who}: {text}");
+    let mut lines: Vec<String> = text.lines().map(|line| escaped(&cut(line, TEXT_LIMIT))).collect();
+    lines.extend(details(log));
+    cut(&lines.join("\n"), COMMENT_LIMIT)
+}
+
 fn rows(notice: &Notice, view: Option<&EnvironmentView>) -> Vec<(&'static str, String)> {
     let mut rows = vec![("State", escaped(words::what(notice.moment)))];
     if let Some(url) = &notice.url {

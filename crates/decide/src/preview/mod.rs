@@ -4,6 +4,7 @@ pub mod activity;
 pub mod cadence;
 pub mod check;
 pub mod command;
+pub mod comment;
 pub mod cost;
 pub mod environment;
 pub mod events;

@@ -19,7 +19,8 @@ pub enum Request {
     Help,
 }
 
-/// A pull request in whose comments something was said: nobody names its environment there.
+/// A pull request in whose comments something was said. Whoever may push there speaks of its environment, and of nothing else:
+/// it is not named, and what is about others cannot be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Here<'a> {
     /// `OWNER/NAME`.
@@ -44,14 +45,20 @@ const USAGE: [(&str, &str, &str); 12] = [
     ("help", "", "shows this"),
 ];
 
-/// All that can be said, a line each.
+/// Of these, what is not about the one environment of a pull request.
+const ELSEWHERE: [&str; 2] = ["list", "confirm"];
+
+/// All that can be said, a line each; `is_here`: in the comments of a pull request.
 #[must_use]
-pub fn help() -> String {
-    let line = |(verb, operands, what): &(&str, &str, &str)| {
-        let operands = if operands.is_empty() { String::new() } else { format!(" {operands}") };
-        format!("`{verb}{operands}` {what}")
-    };
-    USAGE.iter().map(line).collect::<Vec<_>>().join("\n")
+pub fn help(is_here: bool) -> String {
+    let known = USAGE.iter().filter(|(verb, _, _)| !(is_here && ELSEWHERE.contains(verb)));
+    known.map(|usage| line(usage, is_here)).collect::<Vec<_>>().join("\n")
+}
+
+fn line((verb, operands, what): &(&str, &str, &str), is_here: bool) -> String {
+    let own = || operands.strip_prefix("ENV").unwrap_or_default().trim_start();
+    let operands = if is_here { own() } else { operands };
+    format!("`{}` {what}", format!("{verb} {operands}").trim_end())
 }
 
 /// Reads what was said behind the command's own name.
@@ -62,8 +69,13 @@ pub fn read(text: &str, here: Option<Here<'_>>) -> Result<Request, String> {
     let mut words = text.split_whitespace().map(unquoted);
     let Some(verb) = words.next().map(str::to_ascii_lowercase) else { return Ok(Request::Help) };
     let mut operands: Vec<String> = words.map(str::to_owned).collect();
-    if let (Some(here), false) = (here, matches!(verb.as_str(), "up" | "list" | "help" | "confirm")) {
-        operands.insert(0, format!("{}#{}", here.repository, here.pull_request));
+    if let Some(here) = here {
+        if ELSEWHERE.contains(&verb.as_str()) {
+            return Err(format!("`{verb}` is about more than this pull request: ask for it elsewhere"));
+        }
+        if !matches!(verb.as_str(), "up" | "help") {
+            operands.insert(0, format!("{}#{}", here.repository, here.pull_request));
+        }
     }
     let operands: Vec<&str> = operands.iter().map(String::as_str).collect();
     let environment = || operands.first().map(|it| (*it).to_owned()).unwrap_or_default();
@@ -74,7 +86,7 @@ pub fn read(text: &str, here: Option<Here<'_>>) -> Result<Request, String> {
         ("why", [_]) => return Ok(Request::Why(environment())),
         ("up", operands) => match up(operands, here) {
             Some(command) => command,
-            None => return Err(usage("up")),
+            None => return Err(usage("up", here.is_some())),
         },
         ("down", [_]) => Command::Down { environment: environment() },
         ("extend", [_]) => Command::Extend { environment: environment(), seconds: None },
@@ -86,7 +98,7 @@ pub fn read(text: &str, here: Option<Here<'_>>) -> Result<Request, String> {
         ("sleep", [_]) => Command::Sleep { environment: environment() },
         ("wake", [_]) => Command::Wake { environment: environment() },
         ("confirm", [repository]) => Command::Confirm { repository: (*repository).to_owned() },
-        (verb, _) => return Err(usage(verb)),
+        (verb, _) => return Err(usage(verb, here.is_some())),
     };
     Ok(Request::Command(command))
 }
@@ -107,12 +119,12 @@ fn up(operands: &[&str], here: Option<Here<'_>>) -> Option<Command> {
 }
 
 /// How a verb is used; for one that there is not, which is meant.
-fn usage(verb: &str) -> String {
-    let found = USAGE.iter().find(|(known, _, _)| *known == verb);
-    if let Some((verb, operands, what)) = found {
-        return format!("`{}` {what}", format!("{verb} {operands}").trim_end());
+fn usage(verb: &str, is_here: bool) -> String {
+    let known = || USAGE.iter().filter(|(verb, _, _)| !(is_here && ELSEWHERE.contains(verb)));
+    if let Some(found) = known().find(|(known, _, _)| *known == verb) {
+        return line(found, is_here);
     }
-    let meant = nearest(verb, USAGE.iter().map(|(verb, _, _)| *verb));
+    let meant = nearest(verb, known().map(|(verb, _, _)| *verb));
     let meant = meant.map(|it| format!(" Did you mean `{it}`?")).unwrap_or_default();
     format!("There is no `{verb}`.{meant} `help` shows what there is")
 }
@@ -184,7 +196,7 @@ mod tests {
         assert_eq!(read("logs feature/x", None), Ok(Request::Logs(environment())));
         assert_eq!(read("list", None), Ok(Request::List));
         assert_eq!(read("", None), Ok(Request::Help));
-        assert_eq!(help().lines().count(), USAGE.len());
+        assert_eq!(help(false).lines().count(), USAGE.len());
     }
 
     #[test]
@@ -213,9 +225,14 @@ mod tests {
         let extend = Command::Extend { environment: environment.clone(), seconds: Some(3600) };
         assert_eq!(read("extend 1h", here), Ok(Request::Command(extend)));
         assert_eq!(read("why", here), Ok(Request::Why(environment)));
-        for text in ["up main", "down main", "confirm"] {
+        for text in ["up main", "down main", "list", "confirm", "confirm octo/shop", "CONFIRM octo/other"] {
             assert!(read(text, here).is_err(), "{text}");
         }
+        assert_eq!(read("extend soon now", here).unwrap_err(), "`extend [2d]` keeps it for so long");
+        assert!(!read("confirn", here).unwrap_err().contains("confirm`"));
+        let help = help(true);
+        assert!(help.starts_with("`up` makes an environment, or tries again\n`down` removes it\n"), "{help}");
+        assert!(!help.contains("ENV") && !help.contains("confirm") && !help.contains("list"), "{help}");
     }
 
     #[test]

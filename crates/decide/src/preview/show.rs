@@ -50,7 +50,7 @@ pub fn services(record: &Environment, tasks: &[Task], health: &BTreeMap<String, 
 pub fn delivery(delivery: &Delivery) -> DeliveryView {
     let (state, text) = match &delivery.state {
         DeliveryState::Accepted => ("accepted", None),
-        DeliveryState::Done(text) => ("done", Some(text.clone())),
+        DeliveryState::Answering(text) | DeliveryState::Done(text) => ("done", Some(text.clone())),
         DeliveryState::Ignored(why) => ("ignored", Some(why.clone())),
     };
     let source = match delivery.source {

@@ -1,6 +1,6 @@
 //! The lines of an environment's timeline: what differs between a record and the one before.
 
-use longshore_model::preview::{EntryKind, Environment, HookState, Presence, Sleep};
+use longshore_model::preview::{EntryKind, Environment, HookState, Presence, Sleep, State};
 
 use super::environment::Outcome;
 
@@ -66,8 +66,12 @@ fn asked(before: &Environment, after: &Environment, who: Option<&str>, lines: &m
     if new.keep_until != old.keep_until && new.keep_until.is_some() {
         say(by, "keep it for longer".to_owned());
     }
-    // A round that uses the wish up asks for nothing.
-    if new.sleep != old.sleep && who.is_some() {
+    // A round that uses the wish up asks for nothing. Once it sleeps, the wish is used up: then it is the word that counts as
+    // a request.
+    let is_woken = before.state == State::Asleep
+        && after.progress.last_request_at > before.progress.last_request_at
+        && new.sleep == Sleep::Auto;
+    if who.is_some() && (new.sleep != old.sleep || is_woken) {
         say(by, if new.sleep == Sleep::Asleep { "put it to sleep" } else { "wake it" }.to_owned());
     }
 }

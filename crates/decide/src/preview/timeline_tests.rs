@@ -1,7 +1,7 @@
 //! What changes of a record say.
 
 use longshore_model::Kind;
-use longshore_model::preview::{HookRun, Intent, State};
+use longshore_model::preview::{HookRun, Intent};
 
 use super::super::record;
 use super::super::samples::{NOW, environment, revision};
@@ -37,6 +37,22 @@ fn who_asked_for_what_is_said() {
         "github: remove it: branch deleted"
     );
     assert_eq!(said(|_| {}, None), []);
+}
+
+#[test]
+fn who_wakes_one_that_sleeps_is_said_and_a_request_is_not() {
+    let mut asleep = environment("feature/x");
+    asleep.state = State::Asleep;
+    asleep.progress.asleep_since = Some(NOW);
+    let mut woken = asleep.clone();
+    woken.progress.last_request_at = Some(NOW.plus_seconds(1));
+    let said = |who| lines(Some(&asleep), Some(&woken), who, None);
+    assert_eq!(said(Some("ada")), [(EntryKind::Asked, "ada: wake it".to_owned())]);
+    assert_eq!(said(None), []);
+    let mut slept = asleep.clone();
+    slept.wish.sleep = Sleep::Asleep;
+    let said = lines(Some(&asleep), Some(&slept), Some("ada"), None);
+    assert_eq!(said, [(EntryKind::Asked, "ada: put it to sleep".to_owned())]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use longshore_model::Timestamp;
 use longshore_model::preview::view::EnvironmentView;
 use longshore_model::preview::{Environment, Policy, Presence, Schedule, Sleep, State};
 
-use super::cost;
+use super::{cost, environment};
 
 /// An environment in a list. `url` is where it answers or will; it is shown once something has been healthy there.
 /// `policy` is absent when longshore.toml speaks of the repository no more.
@@ -26,7 +26,10 @@ pub fn view(
     let failure =
         progress.failure.as_ref().filter(|it| it.revision == wish.revision && it.attempt == wish.attempt);
     let is_tried = record.state == State::Failed && progress.failure.is_some() && failure.is_none();
-    let state = match (is_tried, &progress.deployed) {
+    // The same is true of a ready one with another commit to come: its own round has not said so yet.
+    let is_behind = record.state == State::Ready
+        && progress.deployed.as_ref().is_some_and(|deployed| deployed.revision.sha != wish.revision.sha);
+    let state = match (is_tried || is_behind, &progress.deployed) {
         (false, _) => record.state,
         (true, Some(_)) => State::Updating,
         (true, None) => State::Creating,
@@ -56,6 +59,13 @@ pub fn view(
         sleeps_at: schedule.sleeps_at.map(time),
         usd_per_day,
     }
+}
+
+/// The same, with its URL and with what time will bring.
+#[must_use]
+pub fn now(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> EnvironmentView {
+    let schedule = environment::schedule(record, policy, now);
+    view(record, policy, environment::url(record, policy), &schedule)
 }
 
 /// RFC 3339 in UTC, to the second.
@@ -140,13 +150,31 @@ mod tests {
     }
 
     #[test]
+    fn what_answers_with_another_commit_is_not_ready() {
+        let mut record = environment("feature/x");
+        record.state = State::Ready;
+        record.progress.deployed =
+            Some(Deployed { revision: record.wish.revision.clone(), at: NOW, ..Deployed::default() });
+        let state = |record: &Environment| view(record, None, None, &Schedule::default()).state;
+        assert_eq!(state(&record), "ready");
+        record.wish.revision = revision("aaa1", "feature/y");
+        assert_eq!(state(&record), "ready", "another name of the same commit is nothing to wait for");
+        record.wish.revision = revision("bbb2", "feature/x");
+        assert_eq!(state(&record), "updating", "its round has not begun yet");
+        record.state = State::Asleep;
+        assert_eq!(state(&record), "asleep", "it gets the commit when it wakes");
+    }
+
+    #[test]
     fn a_sleeping_environment_costs_nothing() {
         let mut record = environment("feature/x");
         record.state = State::Asleep;
         let mut policy = policy();
         let shown = |policy: &Policy| view(&record, Some(policy), None, &Schedule::default()).usd_per_day;
         assert_eq!(shown(&policy), None, "what nobody knows awake, nobody knows asleep");
-        policy.limits.hourly_usd = Some(1);
+        let web = &mut policy.services[0];
+        web.launch_type = Some(longshore_model::network::LaunchType::Fargate);
+        (web.cpu, web.memory) = (Some(256), Some(512));
         assert_eq!(shown(&policy), Some(0.0));
     }
 

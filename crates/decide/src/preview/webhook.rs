@@ -8,7 +8,8 @@ use super::request::{self, Here, Request};
 /// What a comment begins with that is for us.
 const COMMAND: &str = "/preview";
 
-/// Who may command by comments (`author_association`): all others may be anybody.
+/// Who may command by comments, at a first look (`author_association`): all others may be anybody. Of these, some may only
+/// read; GitHub is asked before anything is done.
 const MEMBERS: [&str; 3] = ["OWNER", "MEMBER", "COLLABORATOR"];
 
 /// What may change which environments there should be, or what they run.
@@ -31,8 +32,17 @@ pub struct Hint {
     pub repository: String,
     /// What it speaks of. Its display text is what a delivery is about, and what a plan's findings go by.
     pub subject: Subject,
-    /// What somebody asks for in a comment, and who.
-    pub asked: Option<(Request, String)>,
+    /// What somebody asks for in a comment.
+    pub asked: Option<Asked>,
+}
+
+/// What somebody asks for in the comment of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Their login.
+    pub who: String,
+    /// What; or what is wrong with it, in a sentence for them.
+    pub request: Result<Request, String>,
 }
 
 /// A webhook after which there is nothing to do.
@@ -118,7 +128,7 @@ fn asked(
     payload: &Value,
     repository: Option<&str>,
     subject: &Subject,
-) -> Result<Option<(Request, String)>, String> {
+) -> Result<Option<Asked>, String> {
     let action = payload["action"].as_str().unwrap_or_default();
     if event == "pull_request" && !PULL_REQUEST_ACTIONS.contains(&action) {
         return Err(format!("`{action}` changes nothing for environments"));
@@ -141,9 +151,9 @@ fn asked(
         return Err(format!("`{who}` is no member of the repository, and may not command here"));
     }
     let Subject::PullRequest(pull_request) = *subject else { return Ok(None) };
-    let here = repository.map(|repository| Here { repository, pull_request });
-    let request = request::read(text, here)?;
-    Ok(Some((request, who.to_owned())))
+    let Some(repository) = repository else { return Ok(None) };
+    let request = request::read(text, Some(Here { repository, pull_request }));
+    Ok(Some(Asked { who: who.to_owned(), request }))
 }
 
 #[cfg(test)]

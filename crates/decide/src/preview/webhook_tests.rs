@@ -61,14 +61,18 @@ fn a_members_comment_commands() {
     let up = Command::Up { repository: Some("octo/shop".to_owned()), branch: None, pull_request: Some(7) };
     for association in MEMBERS {
         let hint = comment("/preview up\nplease", association).unwrap();
-        assert_eq!(hint.asked, Some((Request::Command(up.clone()), "ada".to_owned())));
+        let request = Ok(Request::Command(up.clone()));
+        assert_eq!(hint.asked, Some(Asked { who: "ada".to_owned(), request }));
     }
     let environment = "octo/shop#7".to_owned();
-    let asked = |body: &str| comment(body, "OWNER").unwrap().asked.unwrap().0;
+    let asked = |body: &str| comment(body, "OWNER").unwrap().asked.unwrap().request;
     let extend = Command::Extend { environment: environment.clone(), seconds: Some(172_800) };
-    assert_eq!(asked("  /preview extend 2d"), Request::Command(extend));
-    assert_eq!(asked("/preview why"), Request::Why(environment));
-    assert_eq!(asked("/preview"), Request::Help);
+    assert_eq!(asked("  /preview extend 2d"), Ok(Request::Command(extend)));
+    assert_eq!(asked("/preview why"), Ok(Request::Why(environment)));
+    assert_eq!(asked("/preview"), Ok(Request::Help));
+    // Who asked is told what is wrong.
+    assert!(asked("/preview dwon").unwrap_err().contains("Did you mean `down`?"));
+    assert!(asked("/preview confirm octo/other").unwrap_err().contains("more than this pull request"));
 }
 
 #[test]
@@ -80,7 +84,6 @@ fn other_comments_do_not() {
         ("nice, /preview up", "OWNER", "does not begin"),
         ("/previews up", "OWNER", "does not begin"),
         ("", "OWNER", "does not begin"),
-        ("/preview dwon", "OWNER", "Did you mean `down`?"),
     ] {
         let why = why(comment(body, association));
         assert!(why.contains(expected), "{body}: {why}");

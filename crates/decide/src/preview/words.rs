@@ -37,6 +37,14 @@ pub(super) const fn sign(moment: Moment) -> &'static str {
     }
 }
 
+/// What somebody is told who asks why an environment is as it is: a sentence a line.
+#[must_use]
+pub fn why(view: &EnvironmentView) -> String {
+    let mut sentences = vec![format!("{} is {}.", view.id, view.state)];
+    sentences.extend(view.failure.iter().chain(&view.waiting).cloned());
+    sentences.join("\n")
+}
+
 /// A notice in a sentence, without any format: `x.shop is ready at URL (feature/x, commit 0123456)`. The notice's own
 /// text follows where it has one.
 #[must_use]

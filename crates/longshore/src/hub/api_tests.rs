@@ -46,11 +46,11 @@ async fn all_pages_together_are_all_branches() {
     expected.insert(0, "main".to_owned());
     for (prefix, sizes) in [("", [100, 100, 51]), ("/api/v3", [100, 100, 51])] {
         let (mut found, mut lengths) = (Vec::new(), Vec::new());
-        let mut next = Some(format!("{}{prefix}/repos/acme/app/branches?per_page=100", setup.url));
+        let mut next = Some(format!("{}{prefix}/repos/octo-org/app/branches?per_page=100", setup.url));
         while let Some(address) = next {
             // Whoever asked under an address goes on under it.
             assert!(
-                address.starts_with(&format!("{}{prefix}/repos/acme/app/branches?", setup.url)),
+                address.starts_with(&format!("{}{prefix}/repos/octo-org/app/branches?", setup.url)),
                 "{address}"
             );
             let page = setup.get(&address).await;
@@ -60,20 +60,20 @@ async fn all_pages_together_are_all_branches() {
         }
         assert_eq!((found, lengths), (expected.clone(), sizes.to_vec()));
     }
-    let first = setup.get("/repos/acme/app/branches").await;
+    let first = setup.get("/repos/octo-org/app/branches").await;
     assert_eq!((names(&first.json()).len(), first.link("prev")), (30, None));
     let last = setup.get(&first.link("last").unwrap()).await;
     assert_eq!((names(&last.json()), last.link("next")), (expected[240..].to_vec(), None));
     assert!(last.link("first").unwrap().ends_with("?page=1"));
-    assert_eq!(names(&setup.get("/repos/acme/app/branches?per_page=1000").await.json()).len(), 100);
-    assert_eq!(setup.get("/repos/acme/app/branches?page=99").await.json(), json!([]));
+    assert_eq!(names(&setup.get("/repos/octo-org/app/branches?per_page=1000").await.json()).len(), 100);
+    assert_eq!(setup.get("/repos/octo-org/app/branches?page=99").await.json(), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_client_has_is_not_sent_again() {
     let setup = Setup::new().await;
     make_branches(&setup, 40);
-    let path = "/repos/acme/app/branches";
+    let path = "/repos/octo-org/app/branches";
     let first = setup.get(path).await;
     let tag = first.headers["etag"].to_str().unwrap().to_owned();
     let again = async |tag: &str| setup.call("GET", path, &[("if-none-match", tag)], "").await;
@@ -97,12 +97,12 @@ async fn a_pull_request_is_opened_pushed_to_closed_and_opened_again() {
     setup.git(&["push", "origin", "feature/x"]);
     assert_eq!(setup.delivery().await.event(), "push");
     let wanted = json!({"title": "A change", "head": "feature/x", "base": "main", "draft": true});
-    let opened = post(&setup, "/repos/acme/app/pulls", wanted.clone()).await;
+    let opened = post(&setup, "/repos/octo-org/app/pulls", wanted.clone()).await;
     assert_eq!(opened.status, 201, "{}", opened.text);
     let told = setup.delivery().await;
     assert_eq!((told.event(), &told.json()["action"]), ("pull_request", &json!("opened")));
     assert_eq!(told.json()["pull_request"], opened.json());
-    let found = setup.get("/repos/acme/app/pulls/1").await.json();
+    let found = setup.get("/repos/octo-org/app/pulls/1").await.json();
     assert_eq!(found, opened.json());
     assert_eq!(
         (&found["state"], &found["draft"], &found["labels"]),
@@ -110,9 +110,9 @@ async fn a_pull_request_is_opened_pushed_to_closed_and_opened_again() {
     );
     assert_eq!((&found["head"]["ref"], &found["head"]["sha"]), (&json!("feature/x"), &json!(first)));
     assert_eq!(found["head"]["repo"]["id"], found["base"]["repo"]["id"]);
-    assert_eq!(post(&setup, "/repos/acme/app/pulls", wanted).await.status, 422);
+    assert_eq!(post(&setup, "/repos/octo-org/app/pulls", wanted).await.status, 422);
     let missing = json!({"title": "x", "head": "feature/none", "base": "main"});
-    assert_eq!(post(&setup, "/repos/acme/app/pulls", missing).await.status, 422);
+    assert_eq!(post(&setup, "/repos/octo-org/app/pulls", missing).await.status, 422);
 
     let second = setup.commit("feature/x");
     setup.git(&["push", "origin", "feature/x"]);
@@ -122,13 +122,13 @@ async fn a_pull_request_is_opened_pushed_to_closed_and_opened_again() {
         (&told["action"], &told["before"], &told["after"]),
         (&json!("synchronize"), &json!(first), &json!(second))
     );
-    let open = async || setup.get("/repos/acme/app/pulls?state=open").await.json();
+    let open = async || setup.get("/repos/octo-org/app/pulls?state=open").await.json();
     assert_eq!(open().await[0]["head"]["sha"], json!(second));
 
-    let closed = patch(&setup, "/repos/acme/app/pulls/1", json!({"state": "closed"})).await.json();
+    let closed = patch(&setup, "/repos/octo-org/app/pulls/1", json!({"state": "closed"})).await.json();
     assert!(closed["closed_at"].is_string());
     assert_eq!(open().await, json!([]));
-    let reopened = patch(&setup, "/repos/acme/app/pulls/1", json!({"state": "open"})).await.json();
+    let reopened = patch(&setup, "/repos/octo-org/app/pulls/1", json!({"state": "open"})).await.json();
     assert_eq!((&reopened["state"], &reopened["closed_at"]), (&json!("open"), &Value::Null));
     assert_eq!(open().await[0]["number"], json!(1));
     let mut told =
@@ -137,12 +137,12 @@ async fn a_pull_request_is_opened_pushed_to_closed_and_opened_again() {
     assert_eq!(told, ["\"closed\"", "\"reopened\""]);
     // Its branch is deleted, and with it the request is over.
     setup.git(&["push", "origin", "--delete", "feature/x"]);
-    assert_eq!(setup.get("/repos/acme/app/pulls?state=open").await.json(), json!([]));
-    let gone = setup.get("/repos/acme/app/pulls/1").await;
+    assert_eq!(setup.get("/repos/octo-org/app/pulls?state=open").await.json(), json!([]));
+    let gone = setup.get("/repos/octo-org/app/pulls/1").await;
     assert_eq!((&gone.json()["state"], &gone.json()["head"]["sha"]), (&json!("closed"), &json!(second)));
     // All of it is there when somebody else serves it.
     setup.start().await;
-    let later = setup.get("/repos/acme/app/pulls?state=all").await.json();
+    let later = setup.get("/repos/octo-org/app/pulls?state=all").await.json();
     assert_eq!((&later[0]["number"], &later[0]["closed_at"]), (&json!(1), &gone.json()["closed_at"]));
 }
 
@@ -150,32 +150,35 @@ async fn a_pull_request_is_opened_pushed_to_closed_and_opened_again() {
 async fn comments_are_written_and_changed() {
     let setup = Setup::new().await;
     make_branches(&setup, 1);
-    let pull = json!({"title": "A change", "head": "acme:many/0000", "base": "main"});
-    assert_eq!(post(&setup, "/repos/acme/app/pulls", pull).await.status, 201);
-    let path = "/repos/acme/app/issues/1/comments";
+    let pull = json!({"title": "A change", "head": "octo-org:many/0000", "base": "main"});
+    assert_eq!(post(&setup, "/repos/octo-org/app/pulls", pull).await.status, 201);
+    let path = "/repos/octo-org/app/issues/1/comments";
     let made = post(&setup, path, json!({"body": "on its way"})).await;
     assert_eq!(made.status, 201);
-    let comment = format!("/repos/acme/app/issues/comments/{}", made.json()["id"]);
+    let comment = format!("/repos/octo-org/app/issues/comments/{}", made.json()["id"]);
     assert_eq!(patch(&setup, &comment, json!({"body": "ready"})).await.json()["body"], "ready");
     let listed = setup.get(path).await.json();
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["body"]), (1, &json!("ready")));
     assert_eq!(listed[0]["id"], made.json()["id"]);
     for (path, document, status) in [
-        ("/repos/acme/app/issues/2/comments", json!({"body": "x"}), 404),
+        ("/repos/octo-org/app/issues/2/comments", json!({"body": "x"}), 404),
         (path, json!({"body": ""}), 422),
         (path, json!({"body": "x".repeat(65_537)}), 422),
         (path, json!([]), 400),
     ] {
         assert_eq!(post(&setup, path, document).await.status, status);
     }
-    assert_eq!(patch(&setup, "/repos/acme/app/issues/comments/99", json!({"body": "x"})).await.status, 404);
+    assert_eq!(
+        patch(&setup, "/repos/octo-org/app/issues/comments/99", json!({"body": "x"})).await.status,
+        404
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deployments_have_statuses() {
     let setup = Setup::new().await;
     let sha = git(&setup.bare, &["rev-parse", "main"]).trim().to_owned();
-    let path = "/repos/acme/app/deployments";
+    let path = "/repos/octo-org/app/deployments";
     let wanted = json!({
         "ref": sha, "environment": "preview/x", "transient_environment": true, "auto_merge": false,
         "required_contexts": [], "payload": {"id": 7},
@@ -209,22 +212,29 @@ async fn deployments_have_statuses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_is_and_what_it_refuses() {
     let setup = Setup::new().await;
-    let repository = setup.get("/repos/acme/app").await;
+    let repository = setup.get("/repos/octo-org/app").await;
     assert_eq!(repository.headers["server"], "longshore-hub (local stand-in for GitHub)");
     assert_eq!(
         (&repository.json()["default_branch"], &repository.json()["full_name"]),
-        (&json!("main"), &json!("acme/app"))
+        (&json!("main"), &json!("octo-org/app"))
     );
-    assert_eq!(setup.get("/api/v3/repos/acme/app").await.text, repository.text);
+    assert_eq!(setup.get("/api/v3/repos/octo-org/app").await.text, repository.text);
     assert_eq!(setup.get("/api/v3/user").await.json()["login"], "longshore");
+    let mine = setup.get("/repos/octo-org/app/collaborators/octocat/permission").await.json();
+    assert_eq!((&mine["permission"], &mine["user"]["login"]), (&json!("admin"), &json!("octocat")));
     assert_eq!(setup.get("/rate_limit").await.json()["resources"]["core"]["remaining"], 5000);
-    for missing in ["/repos/acme/none", "/repos/acme/..%2Fapp", "/repos/../acme/app", "/repos/acme/app.git"] {
+    for missing in [
+        "/repos/octo-org/none",
+        "/repos/octo-org/..%2Fapp",
+        "/repos/../octo-org/app",
+        "/repos/octo-org/app.git",
+    ] {
         assert_eq!(setup.get(missing).await.status, 404, "{missing}");
     }
     for (method, path) in [
-        ("GET", "/repos/acme/app/git/trees/main"),
-        ("DELETE", "/repos/acme/app"),
-        ("PUT", "/repos/acme/app/pulls/1/merge"),
+        ("GET", "/repos/octo-org/app/git/trees/main"),
+        ("DELETE", "/repos/octo-org/app"),
+        ("PUT", "/repos/octo-org/app/pulls/1/merge"),
         ("GET", "/"),
         ("POST", "/graphql"),
     ] {

@@ -47,7 +47,7 @@ fn assert_signed(delivery: &Delivery) {
 }
 
 async fn names(setup: &Setup) -> Vec<String> {
-    let listed = setup.get("/repos/acme/app/branches?per_page=100").await.json();
+    let listed = setup.get("/repos/octo-org/app/branches?per_page=100").await.json();
     listed.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -73,14 +73,14 @@ async fn a_branch_comes_changes_and_goes_and_each_is_told() {
     assert_eq!((&push["before"], &push["after"]), (&json!(ZERO), &json!(first)));
     let flags = |push: &Value| ["created", "deleted", "forced"].map(|name| push[name].as_bool().unwrap());
     assert_eq!(flags(&push), [true, false, false]);
-    assert_eq!(push["repository"]["full_name"], "acme/app");
+    assert_eq!(push["repository"]["full_name"], "octo-org/app");
     assert_eq!(push["repository"]["default_branch"], "main");
     assert_eq!(
         (&push["head_commit"]["id"], &push["head_commit"]["message"]),
         (&json!(first), &json!("A change"))
     );
     assert_eq!(push["head_commit"]["author"]["email"], "ada@example.com");
-    let branch = setup.get("/repos/acme/app/branches/feature/x").await.json();
+    let branch = setup.get("/repos/octo-org/app/branches/feature/x").await.json();
     assert_eq!((&branch["name"], &branch["commit"]["sha"]), (&json!("feature/x"), &json!(first)));
 
     let second = setup.commit("feature/x");
@@ -101,7 +101,7 @@ async fn a_branch_comes_changes_and_goes_and_each_is_told() {
     assert_eq!((&push["before"], &push["after"]), (&json!(third), &json!(ZERO)));
     assert_eq!(flags(&push), [false, true, false]);
     assert_eq!(push["head_commit"], Value::Null);
-    assert_eq!(setup.get("/repos/acme/app/branches/feature/x").await.status, 404);
+    assert_eq!(setup.get("/repos/octo-org/app/branches/feature/x").await.status, 404);
     assert_eq!(names(&setup).await, ["main"]);
 }
 
@@ -177,7 +177,7 @@ async fn hostile_names_are_names_and_nothing_else() {
         assert!(said.contains(&format!("longshore: preview of {name} is on its way")), "{said}");
         assert_eq!(setup.delivery().await.json()["ref"], format!("refs/heads/{name}"));
         let escaped: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let branch = setup.get(&format!("/api/v3/repos/acme/app/branches/{escaped}")).await;
+        let branch = setup.get(&format!("/api/v3/repos/octo-org/app/branches/{escaped}")).await;
         assert_eq!(branch.status, 200, "{name}: {}", branch.text);
         assert_eq!((&branch.json()["name"], &branch.json()["commit"]["sha"]), (&json!(name), &json!(sha)));
     }
@@ -199,22 +199,27 @@ async fn hostile_names_are_names_and_nothing_else() {
 async fn a_repository_is_made_once_and_always_the_same() {
     let temporary = tempfile::tempdir().unwrap();
     let seed: [(&str, &[u8]); 2] = [("a.txt", b"one\n"), ("deep/b", b"\0two")];
-    let bare = create_repository(temporary.path(), "acme", "app", &seed).await.unwrap();
-    assert_eq!(bare, temporary.path().join("acme/app.git"));
+    let bare = create_repository(temporary.path(), "octo-org", "app", &seed).await.unwrap();
+    assert_eq!(bare, temporary.path().join("octo-org/app.git"));
     let log = git(&bare, &["log", "--format=%an %ae %at %D", "--all"]);
     assert_eq!(log.trim(), "Longshore longshore@localhost 1700000000 HEAD -> main");
     assert_eq!(git(&bare, &["show", "main:deep/b"]), "\0two");
     assert_eq!(git(&bare, &["fsck", "--strict"]).trim(), "");
     // It stays as it is, and no other place differs.
-    let again = create_repository(temporary.path(), "acme", "app", &[("other", b"")]).await.unwrap();
-    let other = create_repository(temporary.path(), "acme", "other", &seed).await.unwrap();
+    let again = create_repository(temporary.path(), "octo-org", "app", &[("other", b"")]).await.unwrap();
+    let other = create_repository(temporary.path(), "octo-org", "other", &seed).await.unwrap();
     let head = |bare: &std::path::Path| git(bare, &["rev-parse", "main"]);
     assert_eq!((head(&again), again), (head(&other), bare));
-    let entries = fs_err::read_dir(temporary.path().join("acme")).unwrap().count();
+    let entries = fs_err::read_dir(temporary.path().join("octo-org")).unwrap().count();
     assert_eq!(entries, 2, "something half made is left");
-    for (owner, name) in
-        [("..", "app"), ("acme", "../x"), ("acme", ""), ("a/b", "c"), ("acme", "x.git"), ("-", ".")]
-    {
+    for (owner, name) in [
+        ("..", "app"),
+        ("octo-org", "../x"),
+        ("octo-org", ""),
+        ("a/b", "c"),
+        ("octo-org", "x.git"),
+        ("-", "."),
+    ] {
         let refused = create_repository(temporary.path(), owner, name, &seed).await.unwrap_err();
         assert!(refused.to_string().contains("cannot be the name of a repository"), "{refused}");
     }

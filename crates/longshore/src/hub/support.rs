@@ -58,7 +58,7 @@ impl Reply {
     }
 }
 
-/// A hub with the repository `acme/app`, and a clone of it.
+/// A hub with the repository `octo-org/app`, and a clone of it.
 pub(super) struct Setup {
     pub(super) temporary: TempDir,
     pub(super) hub: Option<Hub>,
@@ -74,7 +74,7 @@ impl Setup {
         let temporary = tempfile::tempdir().unwrap();
         let repositories = temporary.path().join("repositories");
         let seed: [(&str, &[u8]); 2] = [("README.md", b"# App\n"), ("src/data.bin", b"\0\n\xff \"data\"\n")];
-        let bare = create_repository(&repositories, "acme", "app", &seed).await.unwrap();
+        let bare = create_repository(&repositories, "octo-org", "app", &seed).await.unwrap();
         let (webhook, deliveries) = listen().await;
         let clone = temporary.path().join("clone");
         git(temporary.path(), &["clone", "--quiet", bare.to_str().unwrap(), "clone"]);

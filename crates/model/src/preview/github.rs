@@ -2,6 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a person may do in a repository, as far as that makes a difference here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Permission {
+    /// At most to read it.
+    #[default]
+    Read,
+    /// To push to it: `write`, `maintain` and `admin`.
+    Write,
+}
+
 /// A branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Branch {

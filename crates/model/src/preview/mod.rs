@@ -12,7 +12,7 @@ pub use self::environment::{
     Deployed, Ended, Environment, Failure, HookRun, HookState, Intent, Presence, Progress, Removal,
     Resources, Revision, Sleep, State, Wish,
 };
-pub use self::notice::{Delivery, DeliveryState, Entry, EntryKind, Moment, Notice, Source};
+pub use self::notice::{Deed, Delivery, DeliveryState, Entry, EntryKind, Moment, Notice, Source};
 pub use self::policy::{
     Access, Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route, Schedule,
     ServicePolicy, Trigger,

@@ -40,10 +40,27 @@ pub enum Source {
 pub enum DeliveryState {
     /// Stored; the round that looks for itself has not ended yet.
     Accepted,
-    /// That round has ended; this is what it found.
+    /// What it asked for is carried out; this is the answer, which whoever asked has not been given yet.
+    Answering(String),
+    /// That round has ended; this is what it found, or answered.
     Done(String),
     /// There was nothing to do, and why.
     Ignored(String),
+}
+
+/// Something that somebody did: a line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// When.
+    pub at: Timestamp,
+    /// A login, a token's name, or a name in Slack.
+    pub who: String,
+    /// `api`, `dashboard`, `github` (a comment) or `slack`.
+    pub via: String,
+    /// In words, such as `down x.web`.
+    pub what: String,
+    /// What became of it; absent when the process ended in between.
+    pub outcome: Option<String>,
 }
 
 /// A line of an object's timeline.

@@ -245,8 +245,6 @@ pub struct Limits {
     pub crashes: u32,
     /// More removals at once than this need a person's word.
     pub removals: u32,
-    /// What an hour of one environment costs, in US dollars, when the estimate from its size is not wanted.
-    pub hourly_usd: Option<u32>,
 }
 
 impl Default for Limits {
@@ -259,7 +257,6 @@ impl Default for Limits {
             ready_s: 600,
             crashes: 3,
             removals: 5,
-            hourly_usd: None,
         }
     }
 }

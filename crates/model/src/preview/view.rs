@@ -166,6 +166,16 @@ pub enum Command {
     },
 }
 
+/// What became of a command: the answer to `POST /api/v1/environments`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AnswerView {
+    /// In a sentence.
+    pub message: String,
+    /// The id of the environment that it was about; absent when it was about a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+}
+
 /// What a person or a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -48,6 +48,14 @@ pub(super) struct User {
     pub(super) kind: String,
 }
 
+/// What somebody may do.
+#[derive(Debug, Deserialize)]
+pub(super) struct Permission {
+    /// `admin`, `write`, `read` or `none`: GitHub counts `maintain` as `write`, `triage` as `read`, and a role of the
+    /// organisation's own as what it is based on.
+    permission: String,
+}
+
 #[derive(Debug, Deserialize)]
 struct Side {
     #[serde(rename = "ref")]
@@ -88,6 +96,15 @@ impl Listed for Pull {
 impl Branch {
     pub(super) fn into_model(self, what: &str) -> Result<github::Branch, Error> {
         Ok(github::Branch { sha: sha(self.commit.sha, what)?, name: self.name })
+    }
+}
+
+impl Permission {
+    pub(super) fn into_model(self) -> github::Permission {
+        match self.permission.as_str() {
+            "admin" | "maintain" | "write" => github::Permission::Write,
+            _ => github::Permission::Read,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use longshore_model::preview::view::{Command, EnvironmentDetail, EnvironmentView};
+use longshore_model::preview::view::{AnswerView, Command, EnvironmentDetail, EnvironmentView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,11 +33,15 @@ pub(crate) struct LogsView {
     pub(crate) lines: Vec<String>,
 }
 
-/// What became of a command.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct AnswerView {
-    /// In a sentence.
-    pub(crate) message: String,
+/// How much of an environment.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Whole {
+    #[serde(default = "yes")]
+    tasks: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// All environments.
@@ -49,8 +53,11 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<E
 pub(crate) async fn show(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
+    Asked(whole): Asked<Whole>,
 ) -> Result<Json<EnvironmentDetail>, Problem> {
-    Ok(Json(shared.desk().environment(&id).await?))
+    let desk = shared.desk();
+    let found = if whole.tasks { desk.environment(&id).await } else { desk.environment_alone(&id).await };
+    Ok(Json(found?))
 }
 
 /// Its log.
@@ -69,6 +76,5 @@ pub(crate) async fn ask(
     Extension(visitor): Extension<Visitor>,
     Sent(command): Sent<Command>,
 ) -> Result<Json<AnswerView>, Problem> {
-    let message = audit::ask(&shared, &visitor.name, Via::Api, &command).await?;
-    Ok(Json(AnswerView { message }))
+    Ok(Json(audit::ask(&shared, &visitor.name, Via::Api, &command).await?))
 }

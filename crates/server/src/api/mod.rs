@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use longshore_decide::preview::view;
+use longshore_model::preview::Deed;
 use longshore_model::preview::view::DeliveryView;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -67,8 +68,8 @@ pub(crate) async fn audit(
     Ok(Json(page.into_iter().map(|(_, deed)| line(deed)).collect()))
 }
 
-fn line(deed: log::Deed) -> DeedView {
-    let log::Deed { at, who, via, what, outcome } = deed;
+fn line(deed: Deed) -> DeedView {
+    let Deed { at, who, via, what, outcome } = deed;
     DeedView { at: view::time(at), who, via, what, outcome }
 }
 

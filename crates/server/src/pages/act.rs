@@ -88,7 +88,8 @@ pub(crate) async fn confirm(
 async fn answer(shared: &Shared, visitor: &Visitor, to: &str, command: Result<Command, Problem>) -> Response {
     let done = match command {
         Ok(command) => {
-            audit::ask(shared, &visitor.name, Via::Dashboard, &command).await.map_err(Problem::from)
+            let asked = audit::ask(shared, &visitor.name, Via::Dashboard, &command).await;
+            asked.map(|answer| answer.message).map_err(Problem::from)
         }
         Err(problem) => Err(problem),
     };

@@ -3,6 +3,7 @@
 use axum::extract::Query;
 use axum::response::Response;
 use longshore_decide::preview::view::time;
+use longshore_model::preview::Deed;
 use maud::html;
 use serde::Deserialize;
 
@@ -10,7 +11,7 @@ use super::encode;
 use super::frame::Frame;
 use super::table::{Row, table};
 use super::words;
-use crate::audit::{self, Deed};
+use crate::audit;
 use crate::problem::Problem;
 
 /// Lines on the page.

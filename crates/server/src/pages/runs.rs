@@ -11,10 +11,11 @@ use crate::glance::{ApiCalls, RunRow, ServiceRow};
 
 /// The page. What cannot be read is said in its place.
 pub(crate) async fn show(frame: Frame) -> Response {
-    let glance = &frame.shared.app.glance;
-    let (services, runs, calls) = tokio::join!(glance.services(), glance.runs(), glance.api_calls());
+    let shared = &frame.shared;
+    let (services, runs, calls) =
+        tokio::join!(shared.services(), shared.runs(), shared.app.glance.api_calls());
     let main = html! {
-        div.head { h1 { "Cluster" } }
+        div.head data-lag { h1 { "Cluster" } }
         section aria-labelledby="services-title" {
             h2 #services-title { "Services" }
             (part(&services, "The cluster has no service.", service_table))

@@ -7,15 +7,13 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use longshore_control::preview::Accepted;
-use longshore_decide::preview::request::Request as Asked;
 use longshore_decide::preview::webhook::{self, Hint, Ignored};
+use longshore_model::preview::view::AnswerView;
 use longshore_model::preview::{Delivery, DeliveryState, Source};
 use serde_json::Value;
 
 use super::body;
-use crate::api::environments::AnswerView;
 use crate::app::Shared;
-use crate::audit::{self, Via};
 use crate::guard::client;
 use crate::metrics::Fate;
 use crate::problem::Problem;
@@ -76,7 +74,8 @@ async fn take(shared: &Arc<Shared>, request: Request) -> Answer {
 /// Stores a delivery and says so.
 async fn keep(shared: &Arc<Shared>, id: &str, event: &str, json: &Value, payload: &Bytes) -> Answer {
     let (repository, about, verdict) = match webhook::read(event, json) {
-        Ok(Hint { repository, subject, asked }) => (Some(repository), Some(subject), Ok(asked)),
+        // What a comment asks for is done in the repository's round, from what is stored here.
+        Ok(Hint { repository, subject, .. }) => (Some(repository), Some(subject), Ok(())),
         Err(Ignored { repository, subject, why }) => (repository, subject, Err(why)),
     };
     let policies = shared.desk().policies();
@@ -85,7 +84,7 @@ async fn keep(shared: &Arc<Shared>, id: &str, event: &str, json: &Value, payload
     let is_ping = event == "ping";
     let state = match &verdict {
         _ if is_foreign => DeliveryState::Ignored("no policy names this repository".to_owned()),
-        Ok(_) => DeliveryState::Accepted,
+        Ok(()) => DeliveryState::Accepted,
         Err(_) if is_ping => DeliveryState::Done("GitHub reaches this server".to_owned()),
         Err(why) => DeliveryState::Ignored(why.clone()),
     };
@@ -98,7 +97,9 @@ async fn keep(shared: &Arc<Shared>, id: &str, event: &str, json: &Value, payload
     let words = match &state {
         _ if is_ping => "pong".to_owned(),
         DeliveryState::Ignored(why) => format!("ignored: {why}"),
-        DeliveryState::Done(_) | DeliveryState::Accepted => "accepted".to_owned(),
+        DeliveryState::Done(_) | DeliveryState::Answering(_) | DeliveryState::Accepted => {
+            "accepted".to_owned()
+        }
     };
     let status = if is_ping { StatusCode::OK } else { StatusCode::ACCEPTED };
     let delivery = Delivery {
@@ -119,20 +120,11 @@ async fn keep(shared: &Arc<Shared>, id: &str, event: &str, json: &Value, payload
             return Ok(say(status, "this delivery was here before"));
         }
     }
-    if let (false, Ok(Some((Asked::Command(command), who)))) = (is_foreign, verdict) {
-        let shared = Arc::clone(shared);
-        tokio::spawn(async move {
-            // Whoever asked sees the answer in the pull request, where environments report.
-            if let Err(error) = audit::ask(&shared, &who, Via::Github, &command).await {
-                tracing::warn!(%error, who, "cannot do what a comment asks");
-            }
-        });
-    }
     Ok(say(status, &words))
 }
 
 fn say(status: StatusCode, message: &str) -> (StatusCode, Json<AnswerView>) {
-    (status, Json(AnswerView { message: message.to_owned() }))
+    (status, Json(AnswerView { message: message.to_owned(), environment: None }))
 }
 
 /// The JSON: the body itself, or the form's `payload`.

@@ -1,6 +1,7 @@
 //! What people ask in Slack, and what they are told.
 
 use longshore_decide::preview::request::{self, Request};
+use longshore_decide::preview::{comment, words};
 use longshore_model::Error;
 use longshore_model::preview::view::EnvironmentView;
 
@@ -21,20 +22,17 @@ pub(super) async fn answer(shared: &Shared, request: Result<Request, String>, wh
     };
     match act(shared, request, who).await {
         Ok(answer) => answer,
-        Err(error) => match error.hint() {
-            Some(hint) => format!("{error}: {hint}"),
-            None => error.to_string(),
-        },
+        Err(error) => comment::words(&error),
     }
 }
 
 async fn act(shared: &Shared, request: Request, who: &str) -> Result<String, Error> {
     match request {
-        Request::Command(command) => audit::ask(shared, who, Via::Slack, &command).await,
+        Request::Command(command) => Ok(audit::ask(shared, who, Via::Slack, &command).await?.message),
         Request::List => list(shared).await,
         Request::Logs(environment) => logs(shared, &environment).await,
         Request::Why(environment) => why(shared, &environment).await,
-        Request::Help => Ok(request::help()),
+        Request::Help => Ok(request::help(false)),
     }
 }
 
@@ -63,9 +61,5 @@ async fn logs(shared: &Shared, environment: &str) -> Result<String, Error> {
 }
 
 async fn why(shared: &Shared, environment: &str) -> Result<String, Error> {
-    let it = shared.desk().environment(environment).await?.environment;
-    let mut sentences = vec![format!("{} is {}.", it.id, it.state)];
-    sentences.extend(it.failure);
-    sentences.extend(it.waiting);
-    Ok(sentences.join("\n"))
+    Ok(words::why(&shared.desk().environment_alone(environment).await?.environment))
 }

@@ -1,7 +1,7 @@
 //! What watches this process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use longshore_model::Error;
@@ -51,6 +51,47 @@ async fn ready_is_who_knows_of_the_lease() {
         assert_eq!(ready.status, status);
         assert!(ready.body.contains(words), "{}", ready.body);
     }
+    server.stop().await;
+}
+
+/// A cluster that counts how often it is looked at.
+#[derive(Debug, Default)]
+struct Counted(AtomicUsize);
+
+#[async_trait]
+impl Glance for Counted {
+    async fn services(&self) -> Result<Vec<ServiceRow>, Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Vec::new())
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRow>, Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Vec::new())
+    }
+
+    async fn api_calls(&self) -> Vec<ApiCalls> {
+        Vec::new()
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::default()
+    }
+}
+
+#[tokio::test]
+async fn open_pages_share_one_look_at_the_cluster() {
+    let counted = Arc::new(Counted::default());
+    let given = Arc::clone(&counted);
+    let server = Server::with(|app| app.glance = given).await;
+    let browser = server.browser(Role::Viewer).await;
+    for _ in 0..20 {
+        assert_eq!(browser.get("/runs").await.status, 200);
+    }
+    assert_eq!(counted.0.load(Ordering::SeqCst), 2, "services once, runs once");
+    server.clock.add_seconds(5);
+    browser.get("/runs").await;
+    assert_eq!(counted.0.load(Ordering::SeqCst), 4);
     server.stop().await;
 }
 

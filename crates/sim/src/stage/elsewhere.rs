@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use longshore_model::preview::github::Repository;
+use longshore_model::preview::github::{Permission, Repository};
 use longshore_model::preview::{Notice, Revision, Subject};
 use longshore_model::{Error, Kind, Timestamp};
 use longshore_world::{Clock, GitHub, HookCall, Hooks, Notifier, Routes, Site};
@@ -50,6 +50,16 @@ impl GitHub for Hands {
             })
         })
         .await
+    }
+
+    /// Whoever writes here may push.
+    async fn permission(&self, repository: &str, login: &str) -> Result<Permission, Error> {
+        let what = format!("look what `{login}` may do in `{repository}`");
+        self.act("GitHub", &what, |_| Ok(Permission::Write)).await
+    }
+
+    async fn comment(&self, repository: &str, pull_request: u64, _text: &str) -> Result<(), Error> {
+        self.act("GitHub", &format!("answer in #{pull_request} of `{repository}`"), |_| Ok(())).await
     }
 }
 

@@ -300,7 +300,7 @@ impl Story {
     pub(crate) fn ask(&mut self, command: &Command, id: &str) {
         let Some(number) = self.machine.awake() else { return };
         let answer = poll(self.machine.processes[number].desk.ask(command, "ada"));
-        let answer = answer.unwrap_or_else(|error| format!("refused: {error}"));
+        let answer = answer.map_or_else(|error| format!("refused: {error}"), |answer| answer.message);
         self.machine.watch.say(format!("ada: {command:?}: {answer}"));
         self.machine.watch.at_the_door(&self.machine.store, number);
         self.machine.wake(number, Object::Environment(id.to_owned()));

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use longshore_model::preview::view::Command;
+use longshore_model::preview::view::{AnswerView, Command};
 
 use super::wait::{self, Wanted};
 use super::{Client, Common, json, names};
@@ -138,27 +138,27 @@ pub(super) async fn up(arguments: &Up) -> Result<u8> {
     let pull_request = names::pull_request(&name);
     let branch = pull_request.is_none().then(|| name.clone());
     let command = Command::Up { repository: arguments.repository.clone(), branch, pull_request };
-    let Some(client) =
-        ask(&arguments.changing, &command, &format!("make the environment of `{name}`"), !arguments.detach)
-            .await?
-    else {
+    let what = format!("make the environment of `{name}`");
+    let Some((client, id)) = ask(&arguments.changing, &command, &what, !arguments.detach).await? else {
         return Ok(0);
     };
     if arguments.detach {
         return Ok(0);
     }
-    wait::until(&client, &name, Wanted::Ready, arguments.timeout, arguments.changing.common.output).await
+    let id = id.unwrap_or(name);
+    wait::until(&client, &id, Wanted::Ready, arguments.timeout, arguments.changing.common.output).await
 }
 
 pub(super) async fn down(arguments: &Down) -> Result<u8> {
     let command = Command::Down { environment: arguments.environment.clone() };
     let what = format!("remove environment `{}`", arguments.environment);
-    let Some(client) = ask(&arguments.changing, &command, &what, false).await? else { return Ok(0) };
+    let Some((client, id)) = ask(&arguments.changing, &command, &what, false).await? else { return Ok(0) };
     if arguments.detach {
         return Ok(0);
     }
     let output = arguments.changing.common.output;
-    wait::until(&client, &arguments.environment, Wanted::Gone, arguments.timeout, output).await
+    let id = id.unwrap_or_else(|| arguments.environment.clone());
+    wait::until(&client, &id, Wanted::Gone, arguments.timeout, output).await
 }
 
 pub(super) async fn extend(arguments: &Extend) -> Result<u8> {
@@ -195,18 +195,23 @@ async fn say(changing: &Changing, command: &Command, what: &str) -> Result<u8> {
     ask(changing, command, what, false).await.map(|_| 0)
 }
 
-/// Asks, and shows the answer; nothing is asked in a dry run. Where the environment itself is shown later (`is_shown`), the
-/// answer is no document of its own.
-async fn ask(changing: &Changing, command: &Command, what: &str, is_shown: bool) -> Result<Option<Client>> {
+/// Asks, and shows the answer; gives back whom to ask further, and the environment's id. Nothing is asked in a dry run. Where
+/// the environment itself is shown later (`is_shown`), the answer is no document of its own.
+async fn ask(
+    changing: &Changing,
+    command: &Command,
+    what: &str,
+    is_shown: bool,
+) -> Result<Option<(Client, Option<String>)>> {
     if changing.dry_run {
         terminal::talk(&format!("would {what}"), Style::Plain);
         return Ok(None);
     }
     let client = Client::of(&changing.common)?;
-    let message = client.ask(command).await?;
+    let AnswerView { message, environment } = client.ask(command).await?;
     match changing.common.output {
         Output::Json if !is_shown => json(&serde_json::json!({"message": message}))?,
         Output::Json | Output::Text => terminal::talk(&message, Style::Plain),
     }
-    Ok(Some(client))
+    Ok(Some((client, environment)))
 }

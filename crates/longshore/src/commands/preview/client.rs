@@ -1,7 +1,7 @@
 //! Asks a `longshore serve` through its JSON API.
 
 use anyhow::Result;
-use longshore_model::preview::view::{Command, EnvironmentDetail};
+use longshore_model::preview::view::{AnswerView, Command, EnvironmentDetail};
 use longshore_model::{Error, Kind};
 use longshore_outbound::{Http, Secret};
 use serde::de::DeserializeOwned;
@@ -48,11 +48,10 @@ impl Client {
         Ok(read(path, self.exchange("GET", path, None).await?)?)
     }
 
-    /// Asks for something; the answer is a sentence.
-    pub(super) async fn ask(&self, command: &Command) -> Result<String> {
-        let body = serde_json::to_value(command)?;
-        let answer = self.exchange("POST", "/api/v1/environments", Some(body)).await?;
-        Ok(answer["message"].as_str().unwrap_or("it was taken").to_owned())
+    /// Asks for something; the answer is a sentence, and which environment it is about.
+    pub(super) async fn ask(&self, command: &Command) -> Result<AnswerView> {
+        let (path, body) = ("/api/v1/environments", serde_json::to_value(command)?);
+        Ok(read(path, self.exchange("POST", path, Some(body)).await?)?)
     }
 
     /// The path of an environment, by any of its names.
@@ -73,9 +72,9 @@ impl Client {
         self.get(&self.path_of(name, "")).await
     }
 
-    /// The same; `None` when there is none.
-    pub(super) async fn find(&self, name: &str) -> Result<Option<EnvironmentDetail>> {
-        let path = self.path_of(name, "");
+    /// The same without its tasks, which costs the daemon no call of AWS; `None` when there is none.
+    pub(super) async fn glance(&self, name: &str) -> Result<Option<EnvironmentDetail>> {
+        let path = self.path_of(name, "?tasks=false");
         match self.exchange("GET", &path, None).await {
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             answer => Ok(Some(read(&path, answer?)?)),

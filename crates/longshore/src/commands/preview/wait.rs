@@ -12,7 +12,7 @@ use crate::apply::Output;
 use crate::error::Failed;
 use crate::terminal::{self, Style};
 
-/// Between two looks. The daemon answers from its own store, so this is cheap.
+/// Between two looks. Each is a read of the daemon's own store: AWS is asked nothing.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// So many looks in a row may fail, as when the daemon is started anew.
@@ -33,7 +33,8 @@ enum Verdict {
     Not,
 }
 
-/// Waits; the exit code is 0 once it is so, and 1 when it failed or time is over.
+/// Waits; the exit code is 0 once it is so, and 1 when it failed or time is over. A name that may come to mean another
+/// environment, too, is not good enough: it takes an id, where there is one.
 pub(super) async fn until(
     client: &Client,
     name: &str,
@@ -44,7 +45,7 @@ pub(super) async fn until(
     let end = Instant::now() + timeout;
     let (mut failures, mut said) = (0, String::new());
     loop {
-        let look = client.find(name).await;
+        let look = client.glance(name).await;
         failures = if look.is_err() { failures + 1 } else { 0 };
         let seen = match look {
             Err(error) if failures > FAILURES_LIMIT => return Err(error),
@@ -56,7 +57,7 @@ pub(super) async fn until(
             match verdict(seen.as_ref(), wanted) {
                 Verdict::Done => {
                     if let Some(detail) = seen {
-                        show(detail, output)?;
+                        show(client, detail, output).await?;
                     }
                     return Ok(0);
                 }
@@ -84,7 +85,12 @@ const fn word(wanted: Wanted) -> &'static str {
 fn verdict(seen: Option<&EnvironmentDetail>, wanted: Wanted) -> Verdict {
     match (seen.map(|detail| &detail.environment), wanted) {
         (None, Wanted::Gone) => Verdict::Done,
-        (Some(view), Wanted::Ready) if view.state == "ready" || view.state == "asleep" => Verdict::Done,
+        // While it sleeps, it answers with what ran before: who asks for it wakes it.
+        (Some(view), Wanted::Ready)
+            if view.state == "ready" && view.deployed_sha.as_ref() == Some(&view.sha) =>
+        {
+            Verdict::Done
+        }
         (Some(view), Wanted::Ready) if view.state == "failed" => {
             Verdict::Failed(view.failure.clone().unwrap_or_else(|| "it has failed".to_owned()))
         }
@@ -117,9 +123,9 @@ fn tell(seen: Option<&EnvironmentDetail>, said: &mut String) {
     }
 }
 
-fn show(detail: &EnvironmentDetail, output: Output) -> Result<()> {
+async fn show(client: &Client, detail: &EnvironmentDetail, output: Output) -> Result<()> {
     match (output, &detail.environment.url) {
-        (Output::Json, _) => json(detail),
+        (Output::Json, _) => json(&client.environment(&detail.environment.id).await?),
         (Output::Text, Some(url)) => Ok(terminal::data(format!("{url}\n").as_bytes())?),
         (Output::Text, None) => Ok(()),
     }
@@ -137,7 +143,14 @@ mod tests {
             services: Vec::new(),
             timeline: Vec::new(),
         };
-        assert_eq!(verdict(Some(&seen("ready")), Wanted::Ready), Verdict::Done);
+        let mut ready = seen("ready");
+        assert_eq!(verdict(Some(&ready), Wanted::Ready), Verdict::Not, "nobody knows what answers");
+        ready.environment.deployed_sha = Some("an older one".into());
+        assert_eq!(verdict(Some(&ready), Wanted::Ready), Verdict::Not);
+        ready.environment.deployed_sha = Some(ready.environment.sha.clone());
+        assert_eq!(verdict(Some(&ready), Wanted::Ready), Verdict::Done);
+        ready.environment.state = "asleep".into();
+        assert_eq!(verdict(Some(&ready), Wanted::Ready), Verdict::Not, "it wakes up");
         assert_eq!(verdict(Some(&seen("updating")), Wanted::Ready), Verdict::Not);
         assert_eq!(verdict(Some(&seen("failed")), Wanted::Ready), Verdict::Failed("it has failed".into()));
         assert_eq!(verdict(Some(&seen("removing")), Wanted::Gone), Verdict::Not);

@@ -182,7 +182,6 @@ impl Limits {
             ready_s: self.ready.map_or(usual.ready_s, Span::seconds),
             crashes: self.crashes.unwrap_or(usual.crashes),
             removals: self.removals.unwrap_or(usual.removals),
-            hourly_usd: None,
         }
     }
 }
@@ -215,7 +214,7 @@ mod tests {
 
     fn preview(more: &str) -> Preview {
         let text = format!(
-            "repository = \"acme/Shop\"\n{more}\n[[service]]\nname = \"web\"\ntask_definition = \"web\"\nport = 80\n"
+            "repository = \"octo-org/Shop\"\n{more}\n[[service]]\nname = \"web\"\ntask_definition = \"web\"\nport = 80\n"
         );
         toml::from_str(&text).unwrap()
     }
