@@ -250,6 +250,14 @@ def test_hostile_names_are_text(serve, github, browser):
     page.said.clear()
 
 
+def test_the_calls_of_aws_are_counted_from_the_first_minute_on(browser):
+    page = browser()
+    # The page itself calls AWS.
+    for _ in range(2):
+        page.go("/runs")
+    assert "ecs:ListServices" in page.text(), page.text()
+
+
 def screens(serve, github):
     """Environments in many states, and the pages that show them."""
     github.push("feature/login", sha(2))

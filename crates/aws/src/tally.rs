@@ -1,4 +1,4 @@
-//! How often AWS is called: every request that leaves, attempts included, by operation and minute.
+//! How often AWS is called: every request that leaves, attempts included, by operation, within the last minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +7,11 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use tokio::time::Instant;
 
-/// Whole minutes are counted.
-const MINUTE: Duration = Duration::from_secs(60);
+/// What is counted together, and forgotten together a minute later.
+const SLOT: Duration = Duration::from_secs(5);
+
+/// The slots of a minute.
+const SLOTS: usize = 12;
 
 /// The requests of this connection and its clones.
 #[derive(Debug, Clone)]
@@ -18,46 +21,49 @@ pub struct Tally {
 
 #[derive(Debug)]
 struct Counts {
-    /// When the minute under way began.
+    /// When the newest slot began.
     began: Instant,
-    current: BTreeMap<String, u32>,
-    last: BTreeMap<String, u32>,
+    /// The newest first.
+    slots: [BTreeMap<String, u32>; SLOTS],
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        let counts = Counts { began: Instant::now(), current: BTreeMap::new(), last: BTreeMap::new() };
+        let counts = Counts { began: Instant::now(), slots: [const { BTreeMap::new() }; SLOTS] };
         Self { counts: Arc::new(Mutex::new(counts)) }
     }
 }
 
 impl Tally {
-    /// The requests of the last whole minute, by operation, such as `ecs:DescribeTasks`.
+    /// The requests of the last minute (55 to 60 seconds), by operation, such as `ecs:DescribeTasks`.
     #[must_use]
     pub fn last_minute(&self) -> BTreeMap<String, u32> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.turn(Instant::now());
-        counts.last.clone()
+        let mut sum = BTreeMap::new();
+        for (operation, count) in counts.slots.iter().flatten() {
+            *sum.entry(operation.clone()).or_default() += count;
+        }
+        sum
     }
 
     pub(crate) fn count(&self, request: &HttpRequest) {
         let Some(operation) = operation(request) else { return };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.turn(Instant::now());
-        *counts.current.entry(operation).or_default() += 1;
+        *counts.slots[0].entry(operation).or_default() += 1;
     }
 }
 
 impl Counts {
-    /// Ends the minute when it is over. A minute in which nobody called is empty.
+    /// Begins the slot of now, and forgets those that are a minute old.
     fn turn(&mut self, now: Instant) {
-        let minutes = now.duration_since(self.began).as_secs() / MINUTE.as_secs();
-        if minutes == 0 {
-            return;
+        let passed = now.duration_since(self.began).as_secs() / SLOT.as_secs();
+        self.began += SLOT * u32::try_from(passed).unwrap_or(u32::MAX);
+        for _ in 0..passed.min(SLOTS as u64) {
+            self.slots.rotate_right(1);
+            self.slots[0].clear();
         }
-        let ended = std::mem::take(&mut self.current);
-        self.last = if minutes == 1 { ended } else { BTreeMap::new() };
-        self.began += MINUTE * u32::try_from(minutes).unwrap_or(u32::MAX);
     }
 }
 
@@ -94,7 +100,7 @@ mod tests {
     );
 
     #[tokio::test(start_paused = true)]
-    async fn a_minute_is_shown_when_it_is_over() {
+    async fn a_call_counts_for_a_minute() {
         let tally = Tally::default();
         let json =
             request(&[SIGNED, ("x-amz-target", "AmazonEC2ContainerServiceV20141113.DescribeTasks")], "{}");
@@ -102,11 +108,14 @@ mod tests {
         tally.count(&json);
         tally.count(&request(&[SIGNED], "Action=DescribeRules&Version=2015-12-01"));
         tally.count(&request(&[], "Action=Unsigned"));
-        assert!(tally.last_minute().is_empty());
-        tokio::time::advance(MINUTE).await;
         let expected = [("ecs:DescribeRules".to_owned(), 1), ("ecs:DescribeTasks".to_owned(), 2)];
+        assert_eq!(tally.last_minute(), BTreeMap::from(expected.clone()), "at once");
+        tokio::time::advance(Duration::from_secs(54)).await;
         assert_eq!(tally.last_minute(), BTreeMap::from(expected));
-        tokio::time::advance(MINUTE * 2).await;
+        tally.count(&json);
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert_eq!(tally.last_minute(), BTreeMap::from([("ecs:DescribeTasks".to_owned(), 1)]));
+        tokio::time::advance(Duration::from_secs(3600)).await;
         assert!(tally.last_minute().is_empty(), "an hour ago is not the last minute");
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Access, Policy, Route, ServicePolicy};
+use longshore_model::preview::{Access, Entrance, Policy, Route, ServicePolicy};
 use longshore_proxy::sites::{Key, SiteOptions, Sites};
 use longshore_world::{Clock, Routes as _, Site, SiteService, SiteTarget};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -45,6 +45,7 @@ fn site(number: usize, life: usize, target: SocketAddr, policy: &Arc<Policy>) ->
     Site {
         environment: format!("branch-{number}.shop"),
         host: format!("branch-{number}.shop.example.com"),
+        entrance: Entrance { is_secure: false, port: 80, access: Access::Login },
         services: vec![SiteService { active, probed: Vec::new() }],
         policy: policy.clone(),
         closed: None,

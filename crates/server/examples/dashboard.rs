@@ -58,7 +58,7 @@ async fn main() {
         trusted_proxies: Vec::new(),
         glance: Arc::new(samples::Cluster { text: String::new() }),
         reply: Arc::new(Nowhere),
-        sign_link: Arc::new(|_, _| None),
+        sign_link: Arc::new(|_, site, to| format!("{site}{to}")),
     };
     serve(listener, app, async { tokio::signal::ctrl_c().await.unwrap() }).await;
 }

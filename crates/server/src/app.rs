@@ -15,6 +15,7 @@ use crate::glance::{Glance, RunRow, ServiceRow};
 use crate::limit::{Buckets, Limit};
 use crate::metrics::Metrics;
 use crate::network::Network;
+use crate::serve::CONNECTIONS;
 
 /// What strangers may do in vain from one address: bad tokens and bad logins.
 const GUESSES: Limit = Limit { burst: 20, per_minute: 10 };
@@ -25,8 +26,9 @@ const FORGERIES: Limit = Limit { burst: 20, per_minute: 10 };
 /// Deliveries of repositories without a policy that are kept; more are answered and forgotten.
 const FOREIGN: Limit = Limit { burst: 20, per_minute: 5 };
 
-/// All webhook bodies in memory at once are at most so many units of [`BODY_UNIT`] bytes: 256 MiB.
-const BODY_UNITS: usize = 4096;
+/// Bodies in memory at once are at most so many units of [`BODY_UNIT`] bytes: 256 MiB of GitHub's, and as much of all
+/// others. These are never longer than a unit, so that there is one for each connection.
+const BODY_UNITS: usize = CONNECTIONS;
 
 /// What bodies are counted in, in bytes.
 pub(crate) const BODY_UNIT: usize = 64 * 1024;
@@ -34,9 +36,9 @@ pub(crate) const BODY_UNIT: usize = 64 * 1024;
 /// Live listeners at once. More are told to come back.
 pub(crate) const LISTENERS: usize = 256;
 
-/// Makes the address, with a signature, under which an environment lets a browser in: for an environment's id and a
-/// path that begins with `/`. `None` when there is no such environment, or when its route has no door.
-pub type SignLink = Arc<dyn Fn(&str, &str) -> Option<String> + Send + Sync>;
+/// Makes the address, with a signature, under which an environment lets a browser in: for the id of an environment whose
+/// door asks for a login, what its addresses begin with, and a path that begins with `/`.
+pub type SignLink = Arc<dyn Fn(&str, &str, &str) -> String + Send + Sync>;
 
 /// Sends the rest of an answer to a slash command.
 #[async_trait]
@@ -81,7 +83,8 @@ pub struct App {
     pub secrets: Secrets,
     /// GitHub's login for people. Absent: they paste a token.
     pub login: Option<Arc<dyn Login>>,
-    /// Where browsers reach this server, such as `https://previews.example.com`; without a path.
+    /// Where browsers reach this server, such as `https://previews.example.com`; without a path, and without a
+    /// slash at the end.
     pub public_url: String,
     /// Where people look at repositories, such as `https://github.com`. Absent: nothing is linked there.
     pub repositories_url: Option<String>,
@@ -114,9 +117,13 @@ pub(crate) struct Shared {
     pub(crate) guesses: Buckets,
     pub(crate) forgeries: Buckets,
     pub(crate) foreign: Buckets,
+    /// The room for bodies of people: forms, calls of the API, commands in Slack.
     pub(crate) bodies: Arc<Semaphore>,
     services: Recent<(), Result<Vec<ServiceRow>, Error>>,
     runs: Recent<(), Result<Vec<RunRow>, Error>>,
+    /// The room for GitHub's deliveries. They may be long, and whose they are is known only at their end: strangers that
+    /// fill this room must not keep people out.
+    pub(crate) deliveries: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
     /// Becomes true when the server ends, so that streams without an end do so, too.
     pub(crate) closing: watch::Receiver<bool>,
@@ -134,6 +141,7 @@ impl Shared {
             bodies: Arc::new(Semaphore::new(BODY_UNITS)),
             services: Recent::new(GLANCE_GOOD_FOR_MS),
             runs: Recent::new(GLANCE_GOOD_FOR_MS),
+            deliveries: Arc::new(Semaphore::new(BODY_UNITS)),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             closing,
         }

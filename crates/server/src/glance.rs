@@ -42,7 +42,7 @@ pub struct RunRow {
 pub struct ApiCalls {
     /// Such as `ecs:DescribeTasks`.
     pub operation: String,
-    /// Calls in the last whole minute.
+    /// Calls in the last minute.
     pub last_minute: u32,
     /// So many AWS lets through in a minute without a burst; absent when AWS does not publish it.
     pub limit_per_minute: Option<u32>,

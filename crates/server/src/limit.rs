@@ -41,15 +41,6 @@ impl Buckets {
 
     /// Takes one; `Err` with the seconds until there is one again.
     pub(crate) fn take(&self, address: IpAddr, now: Timestamp) -> Result<(), u32> {
-        self.check(address, now, 1000)
-    }
-
-    /// Whether there is one, without taking it.
-    pub(crate) fn peek(&self, address: IpAddr, now: Timestamp) -> Result<(), u32> {
-        self.check(address, now, 0)
-    }
-
-    fn check(&self, address: IpAddr, now: Timestamp, cost: i64) -> Result<(), u32> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = key(address);
         let before = buckets.get(&key).copied().unwrap_or(Bucket { left: self.full(), at: now });
@@ -58,14 +49,12 @@ impl Buckets {
             let ms = (1000 - bucket.left).saturating_mul(MINUTE_MS) / 1000 / i64::from(self.limit.per_minute);
             return Err(u32::try_from(ms / 1000 + 1).unwrap_or(u32::MAX));
         }
-        if cost > 0 {
-            bucket.left -= cost;
-            if buckets.len() >= ADDRESSES {
-                buckets.retain(|_, other| self.filled(*other, now).left < self.full());
-            }
-            if buckets.len() < ADDRESSES || buckets.contains_key(&key) {
-                buckets.insert(key, bucket);
-            }
+        bucket.left -= 1000;
+        if buckets.len() >= ADDRESSES {
+            buckets.retain(|_, other| self.filled(*other, now).left < self.full());
+        }
+        if buckets.len() < ADDRESSES || buckets.contains_key(&key) {
+            buckets.insert(key, bucket);
         }
         Ok(())
     }
@@ -107,10 +96,8 @@ mod tests {
             assert_eq!(buckets.take(ip("192.0.2.1"), now), Ok(()));
         }
         assert_eq!(buckets.take(ip("192.0.2.1"), now), Err(11));
-        assert_eq!(buckets.peek(ip("192.0.2.1"), now), Err(11));
         assert_eq!(buckets.take(ip("192.0.2.2"), now), Ok(()), "another address");
         let later = now.plus_seconds(10);
-        assert_eq!(buckets.peek(ip("192.0.2.1"), later), Ok(()));
         assert_eq!(buckets.take(ip("192.0.2.1"), later), Ok(()));
         assert_eq!(buckets.take(ip("192.0.2.1"), later), Err(11));
     }

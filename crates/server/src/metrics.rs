@@ -97,7 +97,7 @@ pub(crate) async fn show(
     page.line(&[], u8::from(standing.acts == Some(true)));
     page.name("longshore_event_listeners", "gauge", "Browsers and clients that listen for changes.");
     page.line(&[], LISTENERS.saturating_sub(shared.listeners.available_permits()));
-    page.name("longshore_aws_calls_last_minute", "gauge", "Calls of AWS in the last whole minute.");
+    page.name("longshore_aws_calls_last_minute", "gauge", "Calls of AWS in the last minute.");
     for calls in shared.app.glance.api_calls().await {
         page.line(&[("operation", &calls.operation)], calls.last_minute);
     }

@@ -19,7 +19,7 @@ use crate::app::{App, Shared};
 use crate::routes;
 
 /// Connections at once; more wait in the listener's queue.
-const CONNECTIONS: usize = 4096;
+pub(crate) const CONNECTIONS: usize = 4096;
 
 /// A connection without a request is closed after this. Longer than the 60 seconds after which an Application Load
 /// Balancer closes its idle ones, so that it never sends a request into one that we close.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use longshore_model::preview::github::{Permission, Repository};
 use longshore_model::preview::view::Role;
-use longshore_model::preview::{Hook, Notice, Policy, Revision, Subject};
+use longshore_model::preview::{Entrance, Hook, Notice, Policy, Revision, Subject};
 use longshore_model::tag::Tag;
 use longshore_model::{Error, Timestamp};
 use serde_json::Value;
@@ -251,10 +251,12 @@ pub struct Site {
     pub environment: String,
     /// Its host name, without a port.
     pub host: String,
+    /// How clients come to it. Its policy may have another route by now.
+    pub entrance: Entrance,
     /// Its services, in the policy's order, with their tasks: none while it sleeps, and then a request is held and
     /// wakes it.
     pub services: Vec<SiteService>,
-    /// Its policy: health checks, paths, who is let in.
+    /// Its policy: health checks and paths.
     pub policy: Arc<Policy>,
     /// Why it does not answer, for the page that is shown instead. Absent: requests are held until there are targets.
     pub closed: Option<String>,

@@ -158,6 +158,7 @@ impl Previews {
         let site = Site {
             environment: id.clone(),
             host: site.host.clone(),
+            entrance: site.entrance,
             services: services(site),
             policy: policy.clone(),
             closed: site.closed.clone(),

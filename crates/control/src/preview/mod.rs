@@ -48,6 +48,7 @@ pub use self::desk::{Accepted, Desk};
 pub use self::gather::{GatheredEcs, GatheredServices};
 pub use self::object::Object;
 pub use self::serve::serve;
+pub use self::showing::WayIn;
 pub use self::task_hook::TaskHooks;
 
 /// What a round of a preview object came to.

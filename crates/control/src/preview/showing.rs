@@ -6,7 +6,7 @@ use futures_util::future::{join_all, try_join_all};
 use longshore_decide::preview::environment::{self, Look};
 use longshore_decide::preview::{output, show, view};
 use longshore_model::preview::view::{DeliveryView, EnvironmentDetail, EnvironmentView, ServiceView};
-use longshore_model::preview::{Delivery, Entry, Environment};
+use longshore_model::preview::{Access, Delivery, Entry, Environment};
 use longshore_model::seen::{LogPosition, Task};
 use longshore_model::{Error, Kind};
 use longshore_world::Scan;
@@ -18,6 +18,17 @@ use crate::book::{ARRIVALS, DELIVERIES, ENTRIES, ENVIRONMENTS, Kept};
 const LINES: usize = 200;
 /// Tasks that were seen for one who looks are shown to the next for so long, unless the record has changed.
 pub(super) const GOOD_FOR_MS: i64 = 3_000;
+
+/// The way into an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayIn {
+    /// The environment's id.
+    pub id: String,
+    /// What its addresses begin with, without a slash at the end; absent while it has none.
+    pub site: Option<String>,
+    /// Whether our own proxy asks for a login there.
+    pub asks_login: bool,
+}
 
 impl Desk {
     /// All environments, in the order of their ids.
@@ -65,6 +76,19 @@ impl Desk {
             services,
             timeline: timeline.iter().map(|(_, kept)| show::entry(&kept.value)).collect(),
         })
+    }
+
+    /// The way into an environment, as it was made, whatever its policy says by now. `name` is as above.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn way_in(&self, name: &str) -> Result<WayIn, Error> {
+        let record = self.find(name).await?;
+        let policy = self.policies().get(&record.repository).map(AsRef::as_ref);
+        let site = environment::url(&record, policy).map(|url| url.trim_end_matches('/').to_owned());
+        let entrance = environment::entrance(&record, policy);
+        let asks_login = entrance.is_some_and(|it| it.access == Access::Login);
+        Ok(WayIn { id: record.names.id, site, asks_login })
     }
 
     /// The last lines of its tasks' logs, the oldest first.

@@ -1,9 +1,11 @@
 //! The whole life of an environment, and what is left of it after a crash anywhere.
 
 use longshore_control::preview::Object;
-use longshore_model::preview::Moment;
+use longshore_model::preview::{Moment, Route};
+use longshore_world::SiteService;
 
 use crate::stage::{REPOSITORY, Stage, policy};
+use crate::world::poll;
 
 const ONE: &str = "1111111111111111111111111111111111111111";
 const TWO: &str = "2222222222222222222222222222222222222222";
@@ -68,6 +70,27 @@ fn a_crash_at_any_await_changes_nothing_but_time() {
         }
         crash_at += 3;
     }
+}
+
+/// The proxy of a new process knows what was made for it, whatever longshore.toml says by now, and one site that it does
+/// not take shuts nobody else out.
+#[test]
+fn a_new_process_opens_the_sites_again() {
+    let mut stage = Stage::new(policy());
+    for name in ["feature-x", "feature-y"] {
+        stage.hub.push(name, ONE);
+    }
+    stage.settle(&mut None);
+    let before = stage.sites.sites.lock().unwrap().clone();
+    assert_eq!(before.len(), 2);
+    stage.policy.route = Route::Port { load_balancer: "arn:lb".into(), first: 8000, last: 8009 };
+    stage.restart();
+    *stage.sites.refused.lock().unwrap() = Some("feature-x.shop".into());
+    poll(stage.previews.reopen()).unwrap();
+    let sites = stage.sites.sites.lock().unwrap().clone();
+    let [(id, site)] = &sites.into_iter().collect::<Vec<_>>()[..] else { panic!("only one is taken") };
+    assert_eq!((&site.host, site.entrance), (&before[id].host, before[id].entrance));
+    assert_eq!(site.services, [SiteService::default()], "requests wait for its tasks");
 }
 
 #[test]

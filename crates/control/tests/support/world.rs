@@ -145,6 +145,8 @@ impl GitHub for Hub {
 pub(crate) struct Sites {
     pub(crate) sites: Mutex<BTreeMap<String, Site>>,
     pub(crate) set: Mutex<usize>,
+    /// The environment whose site it does not take.
+    pub(crate) refused: Mutex<Option<String>>,
 }
 
 #[async_trait]
@@ -152,6 +154,9 @@ impl Routes for Sites {
     async fn set(&self, route: Site) -> Result<(), Error> {
         pause().await;
         *self.set.lock().unwrap() += 1;
+        if self.refused.lock().unwrap().as_ref() == Some(&route.environment) {
+            return Err(Error::new(Kind::Invalid, "this site makes no sense"));
+        }
         self.sites.lock().unwrap().insert(route.environment.clone(), route);
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! What a person asks of an environment, written into its record. The answer is a sentence for them.
 
 use longshore_model::preview::view::Command;
-use longshore_model::preview::{Environment, Policy, Presence, Revision, Route, Sleep, State, Subject};
+use longshore_model::preview::{Environment, Policy, Presence, Revision, Sleep, State, Subject};
 use longshore_model::{Error, Kind, Timestamp};
 
+use super::environment;
 use super::record::{self, GITHUB};
 use super::repository::short;
 
@@ -234,11 +235,9 @@ fn sleep(record: &mut Environment, policy: &Policy, now: Timestamp) -> String {
     }
     record.wish.sleep = Sleep::Asleep;
     record.progress.changed_at = now;
-    match &policy.route {
-        Route::Proxy { .. } => format!("`{id}` goes to sleep; the next request or `wake` wakes it"),
-        Route::Port { .. } | Route::Host { .. } => {
-            format!("`{id}` goes to sleep; `wake` wakes it, since its requests are not seen here")
-        }
+    match environment::entrance(record, Some(policy)) {
+        Some(_) => format!("`{id}` goes to sleep; the next request or `wake` wakes it"),
+        None => format!("`{id}` goes to sleep; `wake` wakes it, since its requests are not seen here"),
     }
 }
 

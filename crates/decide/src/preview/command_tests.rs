@@ -1,6 +1,6 @@
 //! Commands on records in each state.
 
-use longshore_model::preview::Failure;
+use longshore_model::preview::{Failure, Route};
 
 use super::super::samples::{NOW, branch, environment as sample, policy, revision};
 use super::*;

@@ -46,6 +46,9 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
         .with_hint("docs/previews.md begins with one; `longshore up` serves an example")
         .into());
     }
+    if let Some(warning) = config.serve.warning() {
+        terminal::talk(&format!("warning: {warning}"), Style::Warning);
+    }
     let directory = match arguments.state {
         Some(directory) => directory,
         None => daemon::default_directory()?,

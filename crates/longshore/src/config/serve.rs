@@ -3,8 +3,10 @@
 
 use std::net::SocketAddr;
 
+use hyper::Uri;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// The daemon.
 #[derive(Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -13,8 +15,9 @@ pub(crate) struct Serve {
     /// Where the dashboard, the API and the webhooks are.
     #[schemars(with = "String")]
     pub(crate) listen: SocketAddr,
-    /// Where people and GitHub reach it, such as `https://longshore.example.com`; `http://` and `listen` when it is
-    /// not there.
+    /// Where people and GitHub reach it, such as `https://longshore.example.com`, without a path; `http://` and `listen`
+    /// when it is not there.
+    #[serde(deserialize_with = "origin")]
     pub(crate) url: Option<String>,
     /// Where the environments behind our own proxy are.
     #[schemars(with = "String")]
@@ -45,6 +48,33 @@ impl Default for Serve {
             login: None,
         }
     }
+}
+
+impl Serve {
+    /// What is hardly meant, in a sentence.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        let is_behind = self.url.as_deref().is_some_and(|url| url.starts_with("https://"));
+        (is_behind && self.trusted_proxies.is_empty()).then_some(
+            "`serve.url` begins with https, so that something in front of Longshore ends TLS, and `serve.trusted_proxies` \
+             is empty: all clients count as one address, and what one does in vain limits all; name its subnets there",
+        )
+    }
+}
+
+/// The address as it is everywhere put before a path.
+fn origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || format!("`url` is `https://HOST` or `http://HOST:PORT`, without a path, and not `{text}`");
+    read_origin(&text).map(Some).ok_or_else(|| D::Error::custom(wrong()))
+}
+
+fn read_origin(text: &str) -> Option<String> {
+    let uri: Uri = text.trim_end_matches('/').parse().ok()?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+    let is_bare = uri.path() == "/" && uri.query().is_none() && !text.contains('#');
+    // As browsers write the origin of a form.
+    is_bare.then(|| format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
 }
 
 /// GitHub.
@@ -156,4 +186,47 @@ fn username() -> String {
 
 fn slack_token_env() -> String {
     "SLACK_BOT_TOKEN".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_put_before_paths() {
+        for (text, expected) in [
+            ("https://longshore.example.com", "https://longshore.example.com"),
+            ("https://longshore.example.com/", "https://longshore.example.com"),
+            ("https://Longshore.Example.com//", "https://longshore.example.com"),
+            ("http://[::1]:7400/", "http://[::1]:7400"),
+        ] {
+            let read: Serve = toml::from_str(&format!("url = {text:?}")).unwrap();
+            assert_eq!(read.url.as_deref(), Some(expected));
+        }
+        for text in [
+            "",
+            "/",
+            "longshore.example.com",
+            "ftp://a.example",
+            "https://",
+            "https://a.example/b",
+            "https://a.example?b",
+            "https://a.example/#b",
+            "https://a@b.example",
+            "https://a b.example",
+        ] {
+            let error = toml::from_str::<Serve>(&format!("url = {text:?}")).unwrap_err();
+            assert!(error.message().contains("without a path, and not"), "{text}: {error}");
+        }
+        assert_eq!(toml::from_str::<Serve>("").unwrap().url, None);
+    }
+
+    #[test]
+    fn tls_that_nobody_is_known_to_end_is_warned_of() {
+        let warning = |text: &str| toml::from_str::<Serve>(text).unwrap().warning();
+        assert!(warning("url = 'https://a.example'").unwrap().contains("trusted_proxies"));
+        assert_eq!(warning("url = 'https://a.example'\ntrusted_proxies = ['10.0.0.0/16']"), None);
+        assert_eq!(warning("url = 'http://a.example'"), None);
+        assert_eq!(warning(""), None);
+    }
 }

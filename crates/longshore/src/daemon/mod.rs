@@ -119,7 +119,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
     let previews = Arc::new(Previews::new(world, book.clone(), policies.clone()));
     previews.reopen().await?;
     let desk = Arc::new(Desk::of(Arc::clone(&previews), driver.clone()));
-    let lease = Lease::new(book, LEASE, setup.place.holder.clone(), LEASE_TIME, clock);
+    let lease = Lease::new(book, LEASE, setup.place.holder.clone(), LEASE_TIME, Arc::clone(&clock));
     let queue = serve.queue.as_ref();
     let queue = queue.map(|name| Arc::new(SqsQueue::new(Aws::clone(&aws), name)) as Arc<dyn Queue>);
     let app = App {
@@ -131,7 +131,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Daemon> {
         trusted_proxies: trusted(&serve.trusted_proxies)?,
         glance: Arc::new(glance::Cluster::new(aws, clusters(&policies), driver.clone(), lease.clone())),
         reply: Arc::new(outside::Replies::new()?),
-        sign_link: outside::link_signer(key, Arc::clone(&desk)),
+        sign_link: outside::link_signer(key, clock),
     };
     let place = Arc::new(setup.place);
     let stop = Shutdown::new();

@@ -2,23 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
 use longshore_aws::{Aws, LambdaHooks, SnsTopic};
-use longshore_control::preview::{Desk, TaskHooks};
+use longshore_control::preview::TaskHooks;
 use longshore_decide::preview::sns::{self, Voice};
 use longshore_model::Error;
 use longshore_model::preview::view::Role;
-use longshore_model::preview::{HookAction, Policy, Route};
+use longshore_model::preview::{HookAction, Policy};
 use longshore_outbound::{
     GitHub, GitHubLogin, GitHubNotifier, HookRunner, Http, HttpsHooks, LoginSettings, Responder, Secret,
     Slack, Webhook,
 };
 use longshore_proxy::sites::{Key, Scope, enter_url, sign_link};
 use longshore_server::{Reply, SignLink};
-use longshore_world::{Hooks, Login, Notifier};
+use longshore_world::{Clock, Hooks, Login, Notifier};
 
 use super::Setup;
 use crate::config::Notify;
@@ -29,8 +28,8 @@ const GITHUB_API: &str = "https://api.github.com";
 const GITHUB_WEB: &str = "https://github.com";
 /// Behind an Enterprise Server's address, its API.
 const ENTERPRISE_API: &str = "/api/v3";
-/// A link that leads into an environment is good for so long: it is followed at once.
-const LINK_TIME: Duration = Duration::from_secs(60);
+/// A link that leads into an environment is good for so long, in seconds: it is followed at once.
+const LINK_TIME_S: i64 = 60;
 
 /// GitHub, with the token that may see the repositories.
 pub(super) fn github(setup: &Setup) -> Result<Arc<GitHub>> {
@@ -161,17 +160,9 @@ impl Reply for Replies {
 }
 
 /// Makes links into environments behind our own proxy, for people who have logged in.
-pub(super) fn link_signer(key: Key, desk: Arc<Desk>) -> SignLink {
-    Arc::new(move |environment, to| {
-        let policies = desk.policies();
-        let policy = policies
-            .values()
-            .find(|policy| environment.rsplit_once('.').is_some_and(|(_, app)| app == policy.app))?;
-        let Route::Proxy { domain, scheme, port, .. } = &policy.route else { return None };
-        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        let site = format!("{scheme}://{environment}.{domain}{port}");
-        let milliseconds = i64::try_from(LINK_TIME.as_millis()).ok()?;
-        let expires = desk.clock().now().plus_ms(milliseconds);
-        Some(enter_url(&site, &sign_link(&key, Scope::Environment(environment), expires), to))
+pub(super) fn link_signer(key: Key, clock: Arc<dyn Clock>) -> SignLink {
+    Arc::new(move |environment, site, to| {
+        let expires = clock.now().plus_seconds(LINK_TIME_S);
+        enter_url(site, &sign_link(&key, Scope::Environment(environment), expires), to)
     })
 }

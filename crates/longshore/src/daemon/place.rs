@@ -129,8 +129,15 @@ impl Place {
 
     /// Says where whoever acts here is reached.
     pub(crate) fn announce(&self, endpoint: &str, proxy: &str) -> Result<()> {
-        fs_err::write(self.directory.join(PROXY), proxy)?;
-        Ok(fs_err::write(self.directory.join(ENDPOINT), endpoint)?)
+        self.replace(PROXY, proxy)?;
+        self.replace(ENDPOINT, endpoint)
+    }
+
+    /// Whoever reads the file at this moment reads one of the two texts, and none that is half there.
+    fn replace(&self, name: &str, text: &str) -> Result<()> {
+        let (file, next) = (self.directory.join(name), self.directory.join(format!("{name}.next")));
+        fs_err::write(&next, text)?;
+        Ok(fs_err::rename(next, file)?)
     }
 }
 

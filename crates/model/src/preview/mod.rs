@@ -14,7 +14,7 @@ pub use self::environment::{
 };
 pub use self::notice::{Deed, Delivery, DeliveryState, Entry, EntryKind, Moment, Notice, Source};
 pub use self::policy::{
-    Access, Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route, Schedule,
-    ServicePolicy, Trigger,
+    Access, Entrance, Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route,
+    Schedule, ServicePolicy, Trigger,
 };
 pub use self::subject::{Names, Subject};

@@ -228,6 +228,17 @@ pub enum Access {
     Public,
 }
 
+/// How clients come to an environment behind our own proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entrance {
+    /// Over TLS, which somebody in front of the proxy ends.
+    pub is_secure: bool,
+    /// The port that they see.
+    pub port: u16,
+    /// Who is let in.
+    pub access: Access,
+}
+
 /// Bounds in number and time. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Response, StatusCode};
 use longshore_model::Timestamp;
-use longshore_model::preview::{Access, Policy, Route};
+use longshore_model::preview::Entrance;
 use longshore_world::{Clock, Site};
 use tokio::sync::Notify;
 
@@ -112,45 +112,35 @@ pub(super) struct Door {
 struct Sign {
     environment: String,
     app: String,
-    access: Access,
-    secure: bool,
-    port: u16,
+    entrance: Entrance,
     closed: Option<String>,
 }
 
 impl Sign {
-    /// `None` when the policy leads past our proxy.
-    fn of(site: &Site) -> Option<Self> {
-        let Policy { app, route: Route::Proxy { scheme, port, access, .. }, .. } = &*site.policy else {
-            return None;
-        };
-        let secure = scheme == "https";
-        Some(Self {
+    fn of(site: &Site) -> Self {
+        Self {
             environment: site.environment.clone(),
-            app: app.clone(),
-            access: *access,
-            secure,
-            port: port.unwrap_or(if secure { 443 } else { 80 }),
+            app: site.policy.app.clone(),
+            entrance: site.entrance,
             closed: site.closed.clone(),
-        })
+        }
     }
 }
 
 impl Door {
-    /// The door of a site; the one `before`, where nothing about it has changed. `None` when the policy leads past our
-    /// proxy.
-    pub(super) fn of(site: &Site, house: &Arc<House>, before: Option<&Arc<Self>>) -> Option<Arc<Self>> {
-        let sign = Sign::of(site)?;
+    /// The door of a site; the one `before`, where nothing about it has changed.
+    pub(super) fn of(site: &Site, house: &Arc<House>, before: Option<&Arc<Self>>) -> Arc<Self> {
+        let sign = Sign::of(site);
         if let Some(before) = before.filter(|before| before.sign == sign) {
-            return Some(before.clone());
+            return before.clone();
         }
-        Some(Arc::new(Self {
+        Arc::new(Self {
             house: house.clone(),
             activity: before.map(|before| before.activity.clone()).unwrap_or_default(),
-            proto: HeaderValue::from_static(if sign.secure { "https" } else { "http" }),
-            port: sign.port.into(),
+            proto: HeaderValue::from_static(if sign.entrance.is_secure { "https" } else { "http" }),
+            port: sign.entrance.port.into(),
             sign,
-        }))
+        })
     }
 
     fn gate(&self) -> Gate<'_> {
@@ -158,8 +148,8 @@ impl Door {
         Gate {
             key: &house.key,
             place: Place { environment: &sign.environment, app: &sign.app },
-            access: sign.access,
-            secure: sign.secure,
+            access: sign.entrance.access,
+            secure: sign.entrance.is_secure,
             dashboard: &house.dashboard,
             cookie_seconds: house.cookie_seconds,
         }

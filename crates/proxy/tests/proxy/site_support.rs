@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Access, Health, Policy, Route, ServicePolicy};
+use longshore_model::preview::{Access, Entrance, Health, Policy, Route, ServicePolicy};
 use longshore_proxy::sites::{Key, SiteOptions, Sites};
 use longshore_world::{Clock, Site, SiteService, SiteTarget};
 use tokio::task::JoinHandle;
@@ -108,9 +108,11 @@ pub(crate) fn public() -> Policy {
 
 /// A site without a target.
 pub(crate) fn site(id: &str, policy: &Policy) -> Site {
+    let Route::Proxy { port: Some(port), access, .. } = policy.route else { panic!("another route") };
     Site {
         environment: id.into(),
         host: format!("{id}.example.com"),
+        entrance: Entrance { is_secure: true, port, access },
         services: Vec::new(),
         policy: Arc::new(policy.clone()),
         closed: None,

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use longshore_model::preview::Policy;
 use longshore_proxy::sites::PROBER;
-use longshore_world::{Routes as _, SiteTarget};
+use longshore_world::{Routes as _, Site, SiteTarget};
 
 use crate::site_support::{Host, asleep, awake, host, host_with, options, public, service, site, target};
 use crate::streams::{UPGRADE, upgrading};
@@ -333,9 +333,11 @@ async fn a_site_that_makes_no_sense_changes_nothing() {
     policy.services[0].health.matcher = "good".into();
     let error = host.sites.set(asleep("a.shop", &policy)).await.unwrap_err();
     assert!(error.to_string().contains("service `web` of `a.shop`"), "{error}");
+    // The policy of what is made from now on: this one was made for our proxy.
     policy = public();
     policy.route = longshore_model::preview::Route::Host { listener: "arn".into(), domain: "d".into() };
-    assert!(host.sites.set(asleep("a.shop", &policy)).await.is_err());
+    let moved = Site { policy: Arc::new(policy), ..asleep("a.shop", &public()) };
+    host.sites.set(moved).await.unwrap();
     let waiting = tokio::spawn(host.ask("a.shop.example.com", "/", ""));
     assert_eq!(soon(host.sites.calls()).await, ["a.shop"]);
     // The end waits for nobody who waits.

@@ -49,7 +49,7 @@ fn row(frame: &Frame, delivery: &DeliveryView) -> Row {
 }
 
 fn nothing_yet(frame: &Frame) -> Markup {
-    let url = format!("{}/webhooks/github", frame.shared.app.public_url.trim_end_matches('/'));
+    let url = format!("{}/webhooks/github", frame.shared.app.public_url);
     html! {
         section.empty {
             h2 { "Nothing has come yet" }
@@ -58,7 +58,7 @@ fn nothing_yet(frame: &Frame) -> Markup {
                 div { dt { "Payload URL" } dd { code { (url) } } }
                 div { dt { "Content type" } dd { code { "application/json" } } }
                 div { dt { "Secret" } dd { "the one that Longshore was given" } }
-                div { dt { "Events" } dd { "pushes, pull requests, branch or tag creation and deletion" } }
+                div { dt { "Events" } dd { "pushes, pull requests and issue comments" } }
             }
             p.hint { "GitHub then sends a ping, which is shown here. Without a webhook Longshore finds branches by looking every few minutes." }
         }

@@ -1,6 +1,7 @@
 //! Where people come in.
 
-use axum::response::Html;
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Response};
 use maud::html;
 
 use super::{encode, frame};
@@ -33,4 +34,16 @@ pub(crate) fn show(shared: &Shared, to: &str, token: &str) -> Html<String> {
         }
     };
     Html(frame::whole(shared, None, "Log in", "", &main).into_string())
+}
+
+/// The page that leads on by itself, once somebody is in. `to` is a place on this server.
+pub(crate) fn go_on(shared: &Shared, to: &str) -> Response {
+    let main = html! {
+        section.login {
+            h1 { "You are logged in" }
+            p { a href=(to) { "Go on to the preview" } }
+        }
+    };
+    let page = Html(frame::whole(shared, None, "You are logged in", "", &main).into_string());
+    ([(header::REFRESH, format!("0; url={to}"))], page).into_response()
 }

@@ -18,6 +18,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use longshore_control::preview::WayIn;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -87,23 +88,23 @@ pub(crate) async fn enter(
     Extension(visitor): Extension<Visitor>,
     Query(entrance): Query<Entrance>,
 ) -> Result<Redirect, Problem> {
-    let Entrance { environment, to } = entrance;
-    let link = match (shared.app.sign_link)(&environment, local(&to)) {
-        Some(link) => link,
-        // Nobody stands at its door.
-        None => plain_link(&shared, &environment, local(&to)).await?,
+    let WayIn { id, site, asks_login } = shared.desk().way_in(&entrance.environment).await?;
+    let site = site.ok_or_else(|| {
+        let hint = "its page says what it waits for";
+        Problem::new(StatusCode::NOT_FOUND, format!("`{id}` has no address yet"), hint)
+    })?;
+    let to = local(&entrance.to);
+    let link = match asks_login {
+        true => (shared.app.sign_link)(&id, &site, to),
+        false => format!("{site}{to}"),
     };
-    tracing::info!(who = visitor.name, environment, "lets somebody into an environment");
+    tracing::info!(who = visitor.name, environment = id, "lets somebody into an environment");
     Ok(Redirect::to(&link))
 }
 
-async fn plain_link(shared: &Shared, environment: &str, to: &str) -> Result<String, Problem> {
-    let detail = shared.desk().environment(environment).await?;
-    let url = detail.environment.url.ok_or_else(|| {
-        let hint = "its page says what it waits for";
-        Problem::new(StatusCode::NOT_FOUND, format!("`{environment}` has no address yet"), hint)
-    })?;
-    Ok(format!("{}{to}", url.trim_end_matches('/')))
+/// Whether a place on this server sends its visitor on to another one.
+pub(crate) fn is_way_out(to: &str) -> bool {
+    to.split(['?', '#']).next() == Some("/enter")
 }
 
 #[cfg(test)]
@@ -125,6 +126,19 @@ mod tests {
             "/\t/evil.example",
         ] {
             assert_eq!(local(to), "/", "{to:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_entrance_leads_out() {
+        for (to, expected) in [
+            ("/enter?environment=x.shop&to=%2F", true),
+            ("/enter", true),
+            ("/", false),
+            ("/entered", false),
+            ("/environments/x.shop?to=/enter", false),
+        ] {
+            assert_eq!(is_way_out(to), expected, "{to}");
         }
     }
 

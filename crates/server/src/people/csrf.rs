@@ -52,7 +52,7 @@ pub(crate) fn check_origin(shared: &Shared, headers: &HeaderMap) -> Result<(), P
         (_, Some(origin)) => {
             let host = text(header::HOST.as_str()).unwrap_or_default();
             let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
-            origin == shared.app.public_url.trim_end_matches('/') || (!host.is_empty() && authority == host)
+            origin == shared.app.public_url || (!host.is_empty() && authority == host)
         }
         _ => true,
     };

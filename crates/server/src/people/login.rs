@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Form;
+use axum::Extension;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Extension, RequestExt};
 use longshore_model::Kind;
 use longshore_world::Login;
 use serde::Deserialize;
@@ -17,6 +16,8 @@ use crate::audit::{self, Via};
 use crate::guard::client;
 use crate::pages;
 use crate::problem::Problem;
+use crate::routes::BODY_LIMIT;
+use crate::webhooks::body;
 
 /// Where somebody wants to go once they are in.
 #[derive(Debug, Deserialize)]
@@ -40,32 +41,25 @@ pub(crate) async fn show(
     Ok(([(header::SET_COOKIE, cookie)], page).into_response())
 }
 
-#[derive(Debug, Deserialize)]
-struct Pasted {
-    #[serde(default)]
-    csrf: String,
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    to: String,
-}
-
 /// Lets in who pastes a token.
 pub(crate) async fn with_token(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let address = client(&shared, request.extensions(), request.headers());
-    let headers = request.headers().clone();
-    shared.guesses.peek(address, shared.now()).map_err(Problem::too_many)?;
-    csrf::check_origin(&shared, &headers)?;
-    let form = request.extract::<Form<Pasted>, _>().await;
-    let Form(form) = form.map_err(|_| Problem::bad("the form cannot be read", "reload the page"))?;
-    if !csrf::is_of_visit(&shared, &headers, &form.csrf) {
+    let (parts, body) = request.into_parts();
+    csrf::check_origin(&shared, &parts.headers)?;
+    let form = body::whole(&shared.bodies, body, BODY_LIMIT).await?.bytes;
+    let field = |name: &str| {
+        let found = form_urlencoded::parse(&form).find(|(it, _)| it == name);
+        found.map(|(_, value)| value).unwrap_or_default()
+    };
+    if !csrf::is_of_visit(&shared, &parts.headers, &field(csrf::FIELD)) {
         return Err(csrf::refused());
     }
-    let found = tokens::find(shared.desk().book(), form.token.trim()).await?;
+    // A good token is never refused for what others at the same address did.
+    let found = tokens::find(shared.desk().book(), field("token").trim()).await?;
     let Some((key, token)) = found else {
+        let address = client(&shared, &parts.extensions, &parts.headers);
         shared.guesses.take(address, shared.now()).map_err(Problem::too_many)?;
         let hint = "paste it whole; it begins with `longshore_`";
         return Err(Problem::new(StatusCode::FORBIDDEN, "this token does not hold", hint));
@@ -73,7 +67,7 @@ pub(crate) async fn with_token(
     tokens::used(shared.desk().book(), &key, &token, shared.now()).await?;
     let cookie = sessions::begin(&shared, &token.name, token.role, Some(key)).await?;
     audit::note(&shared, &token.name, Via::Dashboard, "log in", "with a token").await?;
-    Ok(arrived(cookie, &form.to))
+    Ok(arrived(&shared, cookie, &field("to")))
 }
 
 /// Sends a browser to GitHub.
@@ -105,8 +99,6 @@ pub(crate) async fn from_github(
     request: Request,
 ) -> Result<Response, Problem> {
     let login = offered(&shared)?;
-    let address = client(&shared, request.extensions(), request.headers());
-    shared.guesses.peek(address, shared.now()).map_err(Problem::too_many)?;
     let failed = |error: &str| Problem::new(StatusCode::FORBIDDEN, error, "try again at /login");
     let (token, to) = back.state.split_once('.').unwrap_or_default();
     if !csrf::is_of_visit(&shared, request.headers(), token) {
@@ -118,6 +110,7 @@ pub(crate) async fn from_github(
     let person = match login.identify(&back.code).await {
         Ok(person) => person,
         Err(error) => {
+            let address = client(&shared, request.extensions(), request.headers());
             shared.guesses.take(address, shared.now()).map_err(Problem::too_many)?;
             let is_denied = error.kind() == Kind::Denied;
             let mut problem = Problem::from(error);
@@ -129,7 +122,7 @@ pub(crate) async fn from_github(
     };
     let cookie = sessions::begin(&shared, &person.login, person.role, None).await?;
     audit::note(&shared, &person.login, Via::Dashboard, "log in", "with GitHub").await?;
-    Ok(arrived(cookie, &pages::decode(to)))
+    Ok(arrived(&shared, cookie, &pages::decode(to)))
 }
 
 /// Ends the session.
@@ -143,8 +136,15 @@ pub(crate) async fn leave(
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response())
 }
 
-fn arrived(cookie: HeaderValue, to: &str) -> Response {
-    ([(header::SET_COOKIE, cookie)], Redirect::to(pages::local(to))).into_response()
+/// Goes on to where somebody wanted to be. Browsers follow the redirects of a form only as far as its page's policy
+/// (`form-action`) reaches, so that the way out of this server begins on a page of its own.
+fn arrived(shared: &Shared, cookie: HeaderValue, to: &str) -> Response {
+    let to = pages::local(to);
+    let answer = match pages::is_way_out(to) {
+        true => pages::login::go_on(shared, to),
+        false => Redirect::to(to).into_response(),
+    };
+    ([(header::SET_COOKIE, cookie)], answer).into_response()
 }
 
 fn offered(shared: &Shared) -> Result<&dyn Login, Problem> {

@@ -22,8 +22,8 @@ pub(crate) struct Whole {
     _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads a body of at most `limit` bytes. All that are being read share `room`, so that many large ones are refused and
-/// not stored up.
+/// Reads a body of at most `limit` bytes. No body is read in another way: what comes slowly would hold its connection for
+/// as long as its sender likes. All that are being read share `room`, so that many large ones are refused and not stored up.
 pub(crate) async fn whole(room: &Arc<Semaphore>, body: Body, limit: usize) -> Result<Whole, Problem> {
     match tokio::time::timeout(TIME, collect(room, body, limit)).await {
         Ok(whole) => whole,

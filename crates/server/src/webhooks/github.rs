@@ -49,7 +49,7 @@ async fn take(shared: &Arc<Shared>, request: Request) -> Answer {
         let error = format!("the body is longer than {LIMIT} bytes");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error, "GitHub never sends so much"));
     }
-    let whole = body::whole(&shared.bodies, body, LIMIT).await?;
+    let whole = body::whole(&shared.deliveries, body, LIMIT).await?;
     let signature = text(&parts.headers, "x-hub-signature-256").unwrap_or_default();
     // A good signature is never refused for what others at the same address did.
     if !signature::is_from_github(secret, &whole.bytes, signature) {

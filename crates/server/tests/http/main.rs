@@ -11,5 +11,6 @@ mod people;
 mod roles;
 mod samples;
 mod slack;
+mod slow;
 mod support;
 mod watch;

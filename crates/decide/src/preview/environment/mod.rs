@@ -40,7 +40,7 @@ pub use self::expiry::schedule;
 pub use self::hooks::{HookDue, hook_due, hook_ended};
 pub use self::needs::needs;
 pub(crate) use self::place::services;
-pub use self::place::{cluster, host, host_of_answering, route, service_names, url};
+pub use self::place::{cluster, entrance, host, host_of_answering, route, service_names, url};
 pub use self::seen::{Action, BalancerSeen, Look, Needs, Outcome, Plan, Seen, SitePlan};
 pub use self::tokens::{ENVIRONMENT_TAG, REPOSITORY_TAG, SERVICE_TAG, tags};
 pub use self::took::{took, what};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use longshore_model::preview::{Environment, Policy, Presence, Route};
+use longshore_model::preview::{Entrance, Environment, Policy, Presence, Route};
 
 /// The cluster of its services: the one that it was made in, or will be.
 #[must_use]
@@ -51,6 +51,18 @@ pub fn host(record: &Environment, policy: Option<&Policy>) -> Option<String> {
     }
 }
 
+/// How clients come to it behind our own proxy; `None` where another way leads to it.
+#[must_use]
+pub fn entrance(record: &Environment, policy: Option<&Policy>) -> Option<Entrance> {
+    let Route::Proxy { scheme, port, access, .. } = route(record, policy)? else { return None };
+    let is_secure = scheme == "https";
+    Some(Entrance { is_secure, port: port.unwrap_or(usual_port(scheme)), access: *access })
+}
+
+fn usual_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
+}
+
 /// The host name of an environment that has answered behind our own proxy, and should.
 #[must_use]
 pub fn host_of_answering(record: &Environment, policy: &Policy) -> Option<String> {
@@ -72,7 +84,7 @@ pub fn url(record: &Environment, policy: Option<&Policy>) -> Option<String> {
             (resources.scheme.as_deref().unwrap_or("https"), host(record, policy)?, resources.port)
         }
     };
-    let port = port.filter(|port| *port != if scheme == "https" { 443 } else { 80 });
+    let port = port.filter(|port| *port != usual_port(scheme));
     Some(match port {
         Some(port) => format!("{scheme}://{host}:{port}/"),
         None => format!("{scheme}://{host}/"),
@@ -81,6 +93,8 @@ pub fn url(record: &Environment, policy: Option<&Policy>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use longshore_model::preview::Access;
+
     use super::super::samples;
     use super::*;
 
@@ -111,5 +125,23 @@ mod tests {
             "http://lb.test:443/",
             "it keeps the route that it was made with"
         );
+    }
+
+    #[test]
+    fn the_entrance_is_that_of_the_route_that_it_was_made_with() {
+        let mut record = samples::record();
+        let mut policy = samples::policy();
+        let made = Entrance { is_secure: false, port: 8080, access: Access::Public };
+        assert_eq!(entrance(&record, Some(&policy)), Some(made));
+        record.progress.resources.route = Some(policy.route.clone());
+        policy.route = samples::port_route();
+        assert_eq!(entrance(&record, Some(&policy)), Some(made));
+        assert_eq!(entrance(&record, None), Some(made), "whatever longshore.toml says by now");
+        let (domain, scheme) = ("preview.test".into(), "https".into());
+        policy.route = Route::Proxy { domain, scheme, port: None, access: Access::Login };
+        let now = Entrance { is_secure: true, port: 443, access: Access::Login };
+        assert_eq!(entrance(&record, Some(&policy)), Some(now), "at the same domain its door is that of now");
+        record.progress.resources.route = Some(samples::host_route());
+        assert_eq!(entrance(&record, Some(&policy)), None, "requests do not pass our proxy");
     }
 }

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use longshore_model::preview::{Policy, Route};
+use longshore_model::preview::Policy;
 use longshore_model::seen::Task;
 
 use super::draft::Draft;
@@ -15,7 +15,7 @@ type Targets = Vec<Vec<(String, SocketAddr)>>;
 
 /// Whether our own proxy answers for it.
 pub(super) fn is_used(draft: &Draft<'_>) -> bool {
-    matches!(place::route(&draft.record, draft.seen.policy.as_deref()), Some(Route::Proxy { .. }))
+    place::entrance(&draft.record, draft.seen.policy.as_deref()).is_some()
 }
 
 /// Requests are answered with why there is nothing.
@@ -74,11 +74,10 @@ pub(super) fn site(draft: &mut Draft<'_>, policy: &Policy, parts: &[Part<'_>], g
 }
 
 fn set(draft: &mut Draft<'_>, active: Targets, probed: Targets, closed: Option<String>) {
-    if !is_used(draft) {
-        return;
-    }
-    let Some(host) = place::host(&draft.record, draft.seen.policy.as_deref()) else { return };
-    draft.site = Some(Some(Box::new(SitePlan { host, active, probed, closed })));
+    let policy = draft.seen.policy.as_deref();
+    let Some(entrance) = place::entrance(&draft.record, policy) else { return };
+    let Some(host) = place::host(&draft.record, policy) else { return };
+    draft.site = Some(Some(Box::new(SitePlan { host, entrance, active, probed, closed })));
 }
 
 /// Where a task answers: at its own address, or at its instance's and the port that was mapped there.

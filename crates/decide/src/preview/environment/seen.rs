@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Environment, Notice, Policy};
+use longshore_model::preview::{Entrance, Environment, Notice, Policy};
 use longshore_model::seen::{Service, Task};
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value};
@@ -125,10 +125,12 @@ pub struct Plan {
 }
 
 /// An environment at our own proxy: see `world::Site`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SitePlan {
     /// The host name.
     pub host: String,
+    /// How clients come to it.
+    pub entrance: Entrance,
     /// Task ARNs and addresses that requests go to, for each service of the policy.
     pub active: Vec<Vec<(String, core::net::SocketAddr)>>,
     /// Those that are only checked.
