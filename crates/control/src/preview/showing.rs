@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use futures_util::future::{join_all, try_join_all};
 use longshore_decide::preview::environment::{self, Look};
 use longshore_decide::preview::{output, show};
-use longshore_model::preview::view::{DeliveryView, EnvironmentDetail, EnvironmentView};
+use longshore_model::preview::view::{DeliveryView, EnvironmentDetail, EnvironmentView, WaitingView};
 use longshore_model::preview::{Delivery, Entry, Environment};
 use longshore_model::seen::{LogPosition, Task};
 use longshore_model::{Error, Kind};
 use longshore_world::Scan;
 
-use super::{Desk, Previews};
+use super::repository::ledger;
+use super::{Desk, Object, Previews};
 use crate::book::{ARRIVALS, DELIVERIES, ENTRIES, ENVIRONMENTS};
 
 /// So many lines of a timeline are shown.
@@ -45,6 +46,27 @@ impl Desk {
             services: show::services(&record, tasks.seen().map_or(&[], Vec::as_slice), &health),
             timeline: timeline.iter().map(|(_, kept)| show::entry(&kept.value)).collect(),
         })
+    }
+
+    /// What is waited for beside the environments: by repositories, and in this process by the sweep and by notifiers.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn waiting(&self) -> Result<Vec<WaitingView>, Error> {
+        let mut found = Vec::new();
+        for name in self.policies().keys() {
+            found.push((Object::Repository(name.clone()), ledger(&self.book, name).await?.waiting));
+        }
+        for (object, status) in self.driver().statuses() {
+            if matches!(object, Object::Sweep | Object::Notifier(_)) {
+                found.push((object, status.error.into_iter().chain(status.waiting).collect()));
+            }
+        }
+        found.retain(|(_, waiting)| !waiting.is_empty());
+        Ok(found
+            .into_iter()
+            .map(|(object, waiting)| WaitingView { about: object.to_string(), waiting })
+            .collect())
     }
 
     /// The last lines of its tasks' logs, the oldest first.

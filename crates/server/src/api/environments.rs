@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use longshore_model::preview::view::{Command, EnvironmentDetail, EnvironmentView};
+use longshore_model::preview::view::{Command, EnvironmentDetail, EnvironmentView, WaitingView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,11 @@ pub(crate) struct AnswerView {
 /// All environments.
 pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<EnvironmentView>>, Problem> {
     Ok(Json(shared.desk().environments().await?))
+}
+
+/// What is waited for beside them.
+pub(crate) async fn waiting(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<WaitingView>>, Problem> {
+    Ok(Json(shared.desk().waiting().await?))
 }
 
 /// One environment.

@@ -32,6 +32,7 @@ const ROWS: [Row; 32] = [
         [401, 503, 503, 401, 401],
     ),
     Row("GET", "/api/v1/deliveries", "/api/v1/deliveries", "", [401, 200, 200, 401, 401]),
+    Row("GET", "/api/v1/waiting", "/api/v1/waiting", "", [401, 200, 200, 401, 401]),
     Row("GET", "/api/v1/events", "/api/v1/events", "", [401, 200, 200, 401, 401]),
     Row("GET", "/api/v1/audit", "/api/v1/audit", "", [401, 403, 200, 401, 401]),
     Row("GET", "/api/v1/tokens", "/api/v1/tokens", "", [401, 403, 200, 401, 401]),
