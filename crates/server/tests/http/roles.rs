@@ -13,7 +13,7 @@ use crate::support::{Answer, FORM, HTML, Server, form};
 struct Row(&'static str, &'static str, &'static str, &'static str, [u16; 5]);
 
 /// Method, route, an address of it, a body, and the answers.
-const ROWS: [Row; 32] = [
+const ROWS: [Row; 33] = [
     Row("GET", "/healthz", "/healthz", "", [200, 200, 200, 200, 200]),
     Row("GET", "/readyz", "/readyz", "", [200, 200, 200, 200, 200]),
     Row("GET", "/metrics", "/metrics", "", [401, 200, 200, 401, 401]),
