@@ -4,6 +4,7 @@ import json
 
 import pytest
 from support.github import sha
+from support.posts import posts  # noqa: F401 (fixture)
 from support.previews import github, serves  # noqa: F401 (fixtures)
 from support.project import SERVER
 from support.wait import until
@@ -60,8 +61,16 @@ def deliveries(serve):
     return found
 
 
-def test_many_removals_at_once_wait_for_a_persons_word(serves, github):
-    serve = serves(preview="limits = { removals = 1 }").define().start()
+def told(posts, event):
+    """The environments of which this was told."""
+    return [post.json["environment"] for post in posts.came if post.json["event"] == event]
+
+
+def test_many_removals_at_once_wait_for_a_persons_word(serves, github, posts):
+    notify = f'[[notify]]\nto = "webhook"\nurl = "{posts.url}/notices"\nsecret_env = "NOTIFY_KEY"\n'
+    serve = serves(preview="limits = { removals = 1 }", after=notify)
+    serve.secrets["NOTIFY_KEY"] = "the key of the test"
+    serve.define().start()
     names = ["one", "two"]
     for number, name in enumerate(names):
         github.push(f"feature/{name}", sha(number + 2))
@@ -71,6 +80,32 @@ def test_many_removals_at_once_wait_for_a_persons_word(serves, github):
     github.delete("feature/two")
     until(lambda: any("confirm" in (it["text"] or "") for it in deliveries(serve)), "the removals to be held")
     assert {view["state"] for view in serve.environments().values()} == {"ready"}
+    word = "`longshore preview confirm octo-org/shop` lets them go"
+    for name in names:
+        for verb in ["why", "status"]:
+            said = serve.preview(verb, f"feature/{name}").stdout
+            assert f"it would go (the branch was deleted), and more than 1 would at once: {word}" in said, said
+    assert all(word in view["waiting"][0] for view in serve.environments().values())
+    beside = f"2 environments would be removed at once, and more than 1 need a person's word: {word}"
+    until(lambda: serve.api("/api/v1/waiting")[1] == [{"about": "repository octo-org/shop", "waiting": [beside]}], "the waiting")
+    listed = serve.preview("list").stdout
+    assert listed.count(f"  it would go (the branch was deleted), and more than 1 would at once: {word}\n") == 2, listed
+    assert listed.endswith(f"repository octo-org/shop: {beside}\n"), listed
+    until(lambda: len(told(posts, "held")) >= 2, "people to be told")
+    github.tell("push", github.push_event("feature/one", sha(2), sha(2)))
+    until(lambda: all(it["state"] == "done" for it in deliveries(serve)), "another look")
+    assert sorted(told(posts, "held")) == sorted(serve.environments()), "each once"
+    github.push("feature/two", sha(3))
+    until(lambda: told(posts, "removing"), "the one that is alone now to go")
+    assert told(posts, "kept") == [f"two.{serve.app}"]
+    serve.gone("one")
+    assert serve.api("/api/v1/waiting") == (200, [])
+    serve.wait_for("two", "ready", deployed_sha=sha(3))
+    github.push("feature/one", sha(2))
+    serve.wait_for("one", "ready")
+    github.delete("feature/one", tell=False)
+    github.delete("feature/two")
+    until(lambda: len(told(posts, "held")) >= 4, "the removals to be held again")
     serve.preview("confirm", "octo-org/shop")
     for name in names:
         serve.gone(name)
@@ -160,6 +195,59 @@ def test_github_is_told(serves, github):
     serve.gone("pr-7")
     until(lambda: github.statuses[-1]["state"] == "inactive", "the deployment to be inactive")
     assert len(github.comments) == 1
+
+
+def statuses(github, name):
+    """The states of the deployments of an environment, in the order of their telling."""
+    ours = {it["id"] for it in github.deployments if it["environment"].startswith(f"preview/{name}.")}
+    return [it["state"] for it in github.statuses if it["deployment"] in ours]
+
+
+def test_a_deployment_that_somebody_has_deleted_silences_nobody(serves, github):
+    serve = serves().define().start()
+    github.push("feature/one", sha(2))
+    serve.wait_for("one", "ready")
+    until(lambda: "success" in statuses(github, "one"), "the deployment to be a success")
+    # It is not found any more, neither by its commit nor by its number.
+    deleted, github.deployments[0]["sha"] = github.deployments[0]["id"], "deleted"
+
+    def instead(exchange):
+        if exchange.command == "POST" and exchange.path.endswith(f"/deployments/{deleted}/statuses"):
+            exchange.reply(404, b'{"message": "Not Found"}', {"Content-Type": "application/json"})
+            return True
+        return False
+
+    github.instead = instead
+    serve.preview("sleep", "feature/one")
+    until(lambda: len(github.deployments) == 2 and github.statuses[-1]["deployment"] == 2, "another deployment")
+    github.push("feature/two", sha(3))
+    serve.wait_for("two", "ready")
+    until(lambda: "success" in statuses(github, "two"), "the other environment to be told of")
+
+
+def test_what_github_refuses_of_one_environment_holds_up_no_other(serves, github):
+    serve = serves(preview="pull_requests = { }").define().start()
+
+    def instead(exchange):
+        if exchange.command == "POST" and exchange.path.endswith("/deployments") and b"preview/pr-7." in exchange.body:
+            exchange.reply(403, b'{"message": "Repository was archived so is read-only."}', {"Content-Type": "application/json"})
+            return True
+        return False
+
+    github.instead = instead
+    github.open(7, "topic", sha(2))
+    view = serve.wait_for("pr-7", "ready")
+    github.push("feature/two", sha(3))
+    serve.wait_for("two", "ready")
+    until(lambda: "success" in statuses(github, "two"), "the other environment to be told of")
+    until(lambda: any(view["url"] in it["body"] for it in github.comments.values()), "the comment to go on all the same")
+    assert statuses(github, "pr-7") == []
+    _, waiting = serve.api("/api/v1/waiting")
+    said = [why for it in waiting if it["about"] == "notifier github" for why in it["waiting"]]
+    assert len(said) == 1 and view["id"] in said[0] and "archived" in said[0], waiting
+    github.instead = None
+    until(lambda: "success" in statuses(github, "pr-7"), "it to be told of, too")
+    assert statuses(github, "pr-7") == ["in_progress", "success"], "in order"
 
 
 def test_a_lost_store_takes_nothing_down(serves, github):

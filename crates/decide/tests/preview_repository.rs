@@ -195,14 +195,14 @@ impl World {
             Event::Close => self.github.pull_requests.clear(),
             Event::Look => self.look(Ok(self.github.clone())),
             Event::Garbage(kind) => {
-                let before = self.kept.clone();
+                let before = self.unheld();
                 let default_branch = self.github.default_branch.clone();
                 self.look(match kind {
                     0 => Err("502 Bad Gateway".to_owned()),
                     1 => Ok(Repository::default()),
                     _ => Ok(Repository { default_branch, ..Repository::default() }),
                 });
-                assert!(self.kept == before, "garbage changed something");
+                assert!(self.unheld() == before, "garbage changed something");
             }
             Event::Confirm => self.confirmed_at = Some(self.now),
             Event::Down(place) => self.end(*place, "ada"),
@@ -215,6 +215,12 @@ impl World {
             }
             Event::Minutes(minutes) => self.now = self.now.plus_seconds(minutes * 60),
         }
+    }
+
+    /// What is kept, but for the words that say why it still is.
+    fn unheld(&self) -> BTreeMap<String, Environment> {
+        let unheld = |record: &Environment| Environment { held: None, ..record.clone() };
+        self.kept.iter().map(|(id, record)| (id.clone(), unheld(record))).collect()
     }
 
     /// Everything works: looks and removals until nothing changes.

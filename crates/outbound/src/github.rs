@@ -1,7 +1,7 @@
 //! GitHub as the source of truth: what branches and open pull requests there are, and what they are at.
 
 mod call;
-mod comment;
+pub(crate) mod comment;
 pub(crate) mod login;
 pub(crate) mod notifier;
 mod pages;

@@ -350,7 +350,17 @@ async fn refusals_say_what_to_do() {
     let named = json!({"message": "Resource not accessible by personal access token"});
     let cases = [
         (Reply::json(404, &json!({"message": "Not Found"})), Kind::NotFound, "does the token not see it"),
-        (Reply::json(301, &json!({"message": "Moved Permanently"})), Kind::Invalid, "renamed"),
+        (Reply::json(301, &json!({"message": "Moved Permanently"})), Kind::Conflict, "renamed"),
+        (Reply::json(451, &json!({"message": "Repository access blocked"})), Kind::Denied, "own words"),
+        (Reply::json(422, &json!({"message": "Validation Failed"})), Kind::Invalid, "own words"),
+        (
+            Reply::json(
+                422,
+                &json!({"message": "Validation Failed", "errors": [{"message": "was submitted too quickly"}]}),
+            ),
+            Kind::Throttled,
+            "by itself",
+        ),
         (Reply::json(401, &json!({"message": "Bad credentials"})), Kind::Denied, "expired"),
         (
             Reply::json(403, &named).header("x-accepted-github-permissions", "contents=read"),

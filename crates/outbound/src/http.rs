@@ -129,6 +129,16 @@ impl Http {
         Ok((answer.status, document))
     }
 
+    /// As [`Http::send`], for what is only delivered: an address or a key that makes no request is the configuration's
+    /// fault, and not that of what is delivered.
+    pub(crate) async fn deliver(&self, call: Call<'_>) -> Result<Answer, Error> {
+        self.send(call).await.map_err(|error| match error.kind() {
+            Kind::Invalid => Error::new(Kind::Unavailable, error.to_string())
+                .with_hint("is the environment variable right that holds its address or its key?"),
+            _ => error,
+        })
+    }
+
     /// Sends it once. Any status is an answer; what is an error is that none came, or not the whole of one.
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Answer, Error> {
         let Call { what, place, .. } = call;

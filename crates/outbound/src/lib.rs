@@ -13,6 +13,7 @@ mod webhook;
 mod words;
 
 pub use self::github::GitHub;
+pub use self::github::comment::GitHubComments;
 pub use self::github::login::{GitHubLogin, LoginSettings};
 pub use self::github::notifier::GitHubNotifier;
 pub use self::hooks::{HookRunner, HttpsHooks};

@@ -13,6 +13,8 @@ use crate::{Http, Secret, words};
 
 /// Who answers.
 const PLACE: &str = "Slack";
+/// What explains an error that is not explained here.
+const REFERENCE: &str = "Slack's reference of chat.postMessage explains it";
 /// How much of an answer is shown.
 const SHOWN: usize = 100;
 
@@ -131,7 +133,7 @@ impl Slack {
         ];
         let body = Some(document.to_string().into_bytes());
         let call = Call { what, place: PLACE, method: Method::POST, url, headers, body, timeout: None };
-        let answer = self.http.send(call).await?;
+        let answer = self.http.deliver(call).await?;
         unless_limited(what, &answer)?;
         if answer.status >= 300 {
             return Err(of_status(what, &answer));
@@ -179,7 +181,7 @@ async fn post(http: &Http, what: &str, url: &str, document: &Value) -> Result<()
     let headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
     let body = Some(document.to_string().into_bytes());
     let call = Call { what, place: PLACE, method: Method::POST, url, headers, body, timeout: None };
-    let answer = http.send(call).await?;
+    let answer = http.deliver(call).await?;
     unless_limited(what, &answer)?;
     if answer.is_good() { Ok(()) } else { Err(of_status(what, &answer)) }
 }
@@ -196,6 +198,21 @@ fn unless_limited(what: &str, answer: &Answer) -> Result<(), Error> {
 /// Whether the message cannot be updated, so that a new one takes its place.
 fn is_gone(error: &str) -> bool {
     matches!(error, "message_not_found" | "cant_update_message" | "edit_window_closed" | "channel_not_found")
+}
+
+/// Whether Slack speaks of the message itself, so that it will say the same again.
+fn is_of_message(error: &str) -> bool {
+    matches!(
+        error,
+        "msg_too_long"
+            | "msg_blocks_too_long"
+            | "no_text"
+            | "invalid_blocks"
+            | "invalid_blocks_format"
+            | "invalid_attachments"
+            | "attachment_payload_limit_exceeded"
+            | "too_many_attachments"
+    )
 }
 
 /// From an answer with `ok: false`: <https://docs.slack.dev/reference/methods/chat.postMessage#errors>
@@ -217,12 +234,14 @@ fn refusal(what: &str, said: &Said) -> Error {
             "the bot token (xoxb-...) is not accepted: install the app anew, and copy its token".to_owned(),
         ),
         "missing_scope" => (Kind::Denied, format!("give the app the scope {needed}, and install it anew")),
-        "is_archived" => (Kind::Invalid, "the channel is archived: name another one".to_owned()),
+        "is_archived" => (Kind::Denied, "the channel is archived: name another one".to_owned()),
         "ratelimited" | "rate_limited" => (Kind::Throttled, "it is tried again by itself".to_owned()),
         "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
             (Kind::Unavailable, "https://slack-status.com says how Slack is".to_owned())
         }
-        _ => (Kind::Invalid, "Slack's reference of chat.postMessage explains it".to_owned()),
+        _ if is_of_message(code) => (Kind::Invalid, REFERENCE.to_owned()),
+        // What nobody here knows may pass, or somebody mends it: the message is not to blame.
+        _ => (Kind::Unavailable, REFERENCE.to_owned()),
     };
     Error::new(kind, format!("cannot {what}: Slack says {code}")).with_code(code).with_hint(hint)
 }
@@ -232,8 +251,8 @@ fn of_status(what: &str, answer: &Answer) -> Error {
     let kind = match answer.status {
         401 | 403 => Kind::Denied,
         404 | 410 => Kind::NotFound,
-        500.. => Kind::Unavailable,
-        _ => Kind::Invalid,
+        400 | 413 | 422 => Kind::Invalid,
+        _ => Kind::Unavailable,
     };
     let words = format!("Slack answered with HTTP {} {}", answer.status, answer.quote(SHOWN));
     let error = Error::new(kind, format!("cannot {what}: {}", words.trim_end()));

@@ -71,7 +71,12 @@ async fn refusals_say_what_to_do_and_no_secret() {
         (Reply::json(200, &missing), Kind::Denied, "the scope chat:write"),
         (said("ratelimited"), Kind::Throttled, "again"),
         (said("internal_error"), Kind::Unavailable, "slack-status"),
+        (said("is_archived"), Kind::Denied, "name another one"),
+        (said("team_access_not_granted"), Kind::Unavailable, "reference"),
         (said("msg_too_long"), Kind::Invalid, "reference"),
+        (said("invalid_blocks"), Kind::Invalid, "reference"),
+        (Reply::text(302, ""), Kind::Unavailable, ""),
+        (Reply::text(400, "invalid_payload"), Kind::Invalid, ""),
         (Reply::text(429, "").header("retry-after", "30"), Kind::Throttled, ""),
         (Reply::text(503, "<html>"), Kind::Unavailable, ""),
         (Reply::text(200, "<html>"), Kind::Unavailable, ""),
@@ -99,7 +104,7 @@ async fn an_incoming_webhooks_address_is_in_no_error() {
         false => Reply::text(404, "no_service"),
     })
     .await;
-    let address = format!("{}/services/T000/B000/XXXXsecret", stand.url());
+    let address = format!("{}/services/T000/B000/very-secret", stand.url());
     let slack = Slack::webhook(Http::new().unwrap(), "team", Secret::new(&address));
     assert_eq!(slack.tell(&notice(Moment::Ready), None).await.unwrap(), None);
     assert!(stand.asked()[0].json()["text"].as_str().unwrap().contains("is ready"));
@@ -107,11 +112,11 @@ async fn an_incoming_webhooks_address_is_in_no_error() {
     let refused = slack.tell(&notice(Moment::Ready), None).await.unwrap_err();
     assert!(refused.to_string().contains("HTTP 404 no_service"), "{refused}");
     let nobody = Stand::new(|_| Reply::never()).await.url();
-    let nobody = Secret::new(format!("{nobody}/services/T000/B000/XXXXsecret"));
+    let nobody = Secret::new(format!("{nobody}/services/T000/B000/very-secret"));
     let gone = Slack::webhook(Http::new().unwrap(), "team", nobody);
     let gone = gone.tell(&notice(Moment::Ready), None).await.unwrap_err();
     assert_eq!(gone.kind(), Kind::Unavailable);
-    let odd = Slack::webhook(Http::new().unwrap(), "team", Secret::new("hooks/XXXXsecret"));
+    let odd = Slack::webhook(Http::new().unwrap(), "team", Secret::new("hooks/very-secret"));
     let odd = odd.tell(&notice(Moment::Ready), None).await.unwrap_err();
     for error in [refused, gone, odd] {
         assert!(!format!("{error:?} {error} {slack:?}").contains("secret"), "{error:?}");

@@ -72,7 +72,7 @@ impl Notifier for Webhook {
             body: Some(body),
             timeout: None,
         };
-        let answer = self.http.send(call).await?;
+        let answer = self.http.deliver(call).await?;
         if answer.is_good() {
             return Ok(None);
         }
@@ -80,8 +80,9 @@ impl Notifier for Webhook {
             429 => Kind::Throttled,
             401 | 403 => Kind::Denied,
             404 | 410 => Kind::NotFound,
-            500.. => Kind::Unavailable,
-            _ => Kind::Invalid,
+            // These alone speak of the notice. All others speak of who stands in between, such as the page of a login.
+            400 | 413 | 422 => Kind::Invalid,
+            _ => Kind::Unavailable,
         };
         let words = format!("cannot {what}: it answered with HTTP {} {}", answer.status, answer.quote(SHOWN));
         let error = Error::new(kind, words.trim_end());
@@ -153,6 +154,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_what_speaks_of_the_notice_is_taken_for_its_fault() {
+        for (status, kind) in [
+            (400, Kind::Invalid),
+            (413, Kind::Invalid),
+            (422, Kind::Invalid),
+            (302, Kind::Unavailable),
+            (401, Kind::Denied),
+            (404, Kind::NotFound),
+            (405, Kind::Unavailable),
+            (408, Kind::Unavailable),
+            (409, Kind::Unavailable),
+            (425, Kind::Unavailable),
+            (429, Kind::Throttled),
+        ] {
+            let stand = Stand::new(move |_| Reply::text(status, "no")).await;
+            let webhook = Webhook::new(Http::new().unwrap(), "ops", stand.url(), Secret::new("key"));
+            let error = webhook.tell(&notice(Moment::Ready), None).await.unwrap_err();
+            assert_eq!((error.kind(), webhook.is_one_place()), (kind, true), "{status}");
+        }
+        let nowhere = Webhook::new(Http::new().unwrap(), "ops", "nowhere", Secret::new("key"));
+        let error = nowhere.tell(&notice(Moment::Ready), None).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    }
+
+    #[tokio::test]
     async fn a_redirect_is_not_followed() {
         let other = Stand::new(|_| Reply::text(200, "")).await;
         let there = other.url();
@@ -160,6 +186,7 @@ mod tests {
         let webhook = Webhook::new(Http::new().unwrap(), "ops", stand.url(), Secret::new("key"));
         let error = webhook.tell(&notice(Moment::Ready), None).await.unwrap_err();
         assert!(error.hint().unwrap().contains("redirects are not followed"));
+        assert_eq!(error.kind(), Kind::Unavailable, "it is not the notice's fault");
         assert_eq!(other.asked().len(), 0);
     }
 }

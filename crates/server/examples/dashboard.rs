@@ -43,6 +43,7 @@ async fn main() {
     // `cargo run ... -- empty` shows what somebody sees who has just begun.
     if std::env::args().nth(1).as_deref() != Some("empty") {
         samples::fill(&book, Wall.now()).await;
+        samples::wait(&book, "octo/shop", "2 environments wait for room: there may be 20 at once").await;
         deliver(&desk).await;
     }
     let token = people::tokens::make(&book, "octocat", Role::Operator, "example", Wall.now()).await.unwrap();

@@ -1,7 +1,9 @@
 //! The API's description (OpenAPI 3.1). Shapes come from the types themselves; a test holds the list to the router's table,
 //! and the whole to docs/openapi.json.
 
-use longshore_model::preview::view::{AnswerView, Command, DeliveryView, EnvironmentDetail, EnvironmentView};
+use longshore_model::preview::view::{
+    AnswerView, Command, DeliveryView, EnvironmentDetail, EnvironmentView, WaitingView,
+};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -87,7 +89,7 @@ const fn write(
     Operation { method: "POST", path, id, summary, query: &[], request, status: 200, answer }
 }
 
-const OPERATIONS: [Operation; 16] = [
+const OPERATIONS: [Operation; 17] = [
     read("/healthz", "alive", "Whether the process lives.", Body::Text),
     read("/readyz", "ready", "Whether the store can be read and the lease's state is known.", Body::Text),
     read("/metrics", "metrics", "Counts in Prometheus' text format.", Body::Text),
@@ -140,6 +142,12 @@ const OPERATIONS: [Operation; 16] = [
             Body::Json(one::<LogsView>),
         )
     },
+    read(
+        "/api/v1/waiting",
+        "waiting",
+        "What is waited for beside the environments: by repositories, by the sweep, by who is told.",
+        Body::Json(many::<WaitingView>),
+    ),
     Operation {
         query: &[LIMIT],
         ..read(

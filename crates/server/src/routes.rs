@@ -84,6 +84,7 @@ fn routes() -> Vec<Route> {
         post("/api/v1/environments", WRITE, api::environments::ask),
         get("/api/v1/environments/{id}", READ, api::environments::show),
         get("/api/v1/environments/{id}/logs", READ, api::environments::logs),
+        get("/api/v1/waiting", READ, api::environments::waiting),
         get("/api/v1/deliveries", READ, api::deliveries),
         get("/api/v1/events", READ, live::events),
         get("/api/v1/audit", WRITE, api::audit),

@@ -56,7 +56,14 @@ pub trait Notifier: Send + Sync + std::fmt::Debug {
     /// Its name among those of this configuration: the key of what it has been told.
     fn name(&self) -> &str;
 
-    /// Tells it. `memory` is what the last notice of the same environment left behind (such as the message to update);
+    /// Whether all is told in one place, so that who is refused ([`longshore_model::Kind::Denied`] and its like) is
+    /// refused whatever the notice is about. False where a refusal may be about one repository.
+    fn is_one_place(&self) -> bool {
+        true
+    }
+
+    /// Tells it. An error is [`longshore_model::Kind::Invalid`] only when it is about the notice itself: that one is not
+    /// tried again. `memory` is what the last notice of the same environment left behind (such as the message to update);
     /// what comes back is kept for the next one.
     async fn tell(&self, notice: &Notice, memory: Option<&Value>) -> Result<Option<Value>, Error>;
 }

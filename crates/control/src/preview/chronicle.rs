@@ -24,19 +24,19 @@ impl<'a> Chronicle<'a> {
     /// A line of the object's timeline.
     pub(super) fn line(&mut self, at: Timestamp, kind: EntryKind, text: String) -> Write {
         let entry = Entry { at, object: self.object.to_owned(), round: self.round.to_owned(), kind, text };
-        let moment = self.key(at);
-        let key = format!("{}/{moment}", self.object);
+        let key = self.key(&moment(at));
+        let key = format!("{}/{key}", self.object);
         put(ENTRIES, key, Expect::Anything, &entry)
     }
 
-    /// Something that people should hear of.
-    pub(super) fn notice(&mut self, at: Timestamp, notice: &Notice) -> Write {
-        put(NOTICES, self.key(at), Expect::Anything, notice)
+    /// Something that people should hear of; `moment` is what its key begins with.
+    pub(super) fn notice(&mut self, moment: &str, notice: &Notice) -> Write {
+        put(NOTICES, self.key(moment), Expect::Anything, notice)
     }
 
     /// In the order of time, and within a round in the order of saying.
-    fn key(&mut self, at: Timestamp) -> String {
+    fn key(&mut self, moment: &str) -> String {
         self.said += 1;
-        format!("{}/{}-{:06}", moment(at), self.round, self.said)
+        format!("{moment}/{}-{:06}", self.round, self.said)
     }
 }

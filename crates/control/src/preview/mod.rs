@@ -144,7 +144,7 @@ impl Previews {
             Object::Repository(name) => self.repository(name, id).await,
             Object::Environment(environment) => self.environment(environment, id).await,
             Object::Hooks(environment) => self.hooks(environment, id).await,
-            Object::Notifier(name) => self.notifier(name).await,
+            Object::Notifier(name) => self.notifier(name, id).await,
         }
     }
 

@@ -1,12 +1,13 @@
 //! A round of a notifier: what it has not been told yet, in order. One that fails holds up nobody but itself, and is told
-//! everything once it is back.
+//! everything once it is back; what becomes of a notice that it refuses is `decide::preview::telling`'s to say.
 
-use longshore_decide::preview::telling::{self, Told};
-use longshore_model::Error;
-use longshore_model::preview::Notice;
-use longshore_world::{Expect, Scan};
+use longshore_decide::preview::telling::{self, Fate, Told};
+use longshore_model::preview::{EntryKind, Notice};
+use longshore_model::{Error, Kind};
+use longshore_world::{Expect, Notifier, Scan, Write};
 use serde_json::Value;
 
+use super::chronicle::Chronicle;
 use super::{Previews, Round};
 use crate::book::{Kept, NOTICES, NOTIFIERS, put, remove};
 
@@ -14,28 +15,30 @@ use crate::book::{Kept, NOTICES, NOTIFIERS, put, remove};
 const MOST: usize = 100;
 
 impl Previews {
-    pub(super) async fn notifier(&self, name: &str) -> Result<Round, Error> {
+    pub(super) async fn notifier(&self, name: &str, round: &str) -> Result<Round, Error> {
+        let Some(notifier) = self.world.notifiers.iter().find(|notifier| notifier.name() == name) else {
+            return Ok(Round { gone: true, ..Round::default() });
+        };
         let Some(Kept { value: mut told, mut generation }) = self.told(name).await? else {
             return Ok(Round { look_again_at: Some(self.now()), ..Round::default() });
         };
         let mut after = told.up_to.clone();
         for _ in 0..MOST {
-            let Some((key, notice)) = self.next_notice(&told, &mut after).await? else {
-                return Ok(Round::default());
+            let Some(mut writes) = self.next(notifier.as_ref(), &mut told, &mut after, round).await? else {
+                return Ok(Round {
+                    look_again_at: told.again_at(),
+                    waiting: told.waiting(),
+                    ..Round::default()
+                });
             };
-            let Some(mut writes) = self.tell(name, &key, &notice).await? else {
-                return Ok(Round { gone: true, ..Round::default() });
-            };
-            let now = self.now();
-            told.add(&key, now);
             writes.push(put(NOTIFIERS, name, Expect::Generation(generation), &told));
             let Some(stored) = self.book.stored(writes).await? else {
                 // Another process tells them, too: it goes on from what that one has written.
-                return Ok(Round { look_again_at: Some(now), ..Round::default() });
+                break;
             };
             generation = stored;
         }
-        Ok(Round { look_again_at: Some(self.now()), ..Round::default() })
+        Ok(Round { look_again_at: Some(self.now()), waiting: told.waiting(), ..Round::default() })
     }
 
     /// What it has been told. One that is new begins now, and that is written down at once: what comes while it does not
@@ -44,12 +47,43 @@ impl Previews {
         if let Some(kept) = self.book.read::<Told>(NOTIFIERS, name).await? {
             return Ok(Some(kept));
         }
-        let told = Told::begin(self.now());
+        let after = Some(telling::begin_at(self.now()));
+        let before = Scan { after, limit: 1, descending: true, ..Scan::default() };
+        let before = self.book.scan::<Notice>(NOTICES, &before).await?.into_iter().next();
+        let told = Told::begin(before.map(|(key, _)| key));
         let stored = self.book.stored(vec![put(NOTIFIERS, name, Expect::Absent, &told)]).await?;
         Ok(stored.map(|generation| Kept { value: told, generation }))
     }
 
-    /// The first notice that is still to be told.
+    /// Tells the next notice, and what is to be written together with that. `None`: there is none now.
+    async fn next(
+        &self,
+        notifier: &dyn Notifier,
+        told: &mut Told,
+        after: &mut String,
+        round: &str,
+    ) -> Result<Option<Vec<Write>>, Error> {
+        let now = self.now();
+        if let Some((environment, key)) = told.again(now) {
+            let Some(notice) = self.book.read::<Notice>(NOTICES, &key).await? else {
+                // It was too old to be kept.
+                told.settle(&key, &environment, now);
+                return Ok(Some(Vec::new()));
+            };
+            return self.tell(notifier, told, &key, &notice.value, round).await.map(Some);
+        }
+        let Some((key, notice)) = self.next_notice(told, after).await? else { return Ok(None) };
+        match told.pass(&key, &notice.environment, now) {
+            None => self.tell(notifier, told, &key, &notice, round).await.map(Some),
+            Some(Fate::LeftOut(count)) => {
+                let why = "too many wait for it";
+                Ok(Some(vec![self.left_out(notifier, &notice, count, why, round)]))
+            }
+            Some(_) => Ok(Some(Vec::new())),
+        }
+    }
+
+    /// The first notice that was not seen yet.
     async fn next_notice(&self, told: &Told, after: &mut String) -> Result<Option<(String, Notice)>, Error> {
         loop {
             let scan = Scan { after: Some(after.clone()), limit: MOST, ..Scan::default() };
@@ -64,26 +98,44 @@ impl Previews {
     }
 
     /// Tells one notice. What the notifier wants to remember of the environment is to be written together with the fact
-    /// that it was told. `None`: there is no such notifier any more.
+    /// that it was told.
     async fn tell(
         &self,
-        name: &str,
+        notifier: &dyn Notifier,
+        told: &mut Told,
         key: &str,
         notice: &Notice,
-    ) -> Result<Option<Vec<longshore_world::Write>>, Error> {
-        let notifier = self.world.notifiers.iter().find(|notifier| notifier.name() == name);
-        let Some(notifier) = notifier else { return Ok(None) };
-        let row = format!("{name}/{}", notice.environment);
+        round: &str,
+    ) -> Result<Vec<Write>, Error> {
+        let row = format!("{}/{}", notifier.name(), notice.environment);
         let memory = self.book.read::<Value>(NOTIFIERS, &row).await?.map(|kept| kept.value);
-        match notifier.tell(notice, memory.as_ref()).await {
-            Ok(after) if after == memory => Ok(Some(Vec::new())),
-            Ok(Some(after)) => Ok(Some(vec![put(NOTIFIERS, row, Expect::Anything, &after)])),
-            Ok(None) => Ok(Some(vec![remove(NOTIFIERS, row, Expect::Anything)])),
-            Err(error) if telling::is_left_out(error.kind()) => {
-                tracing::warn!(notifier = name, notice = key, error = %error, "a notice was refused and is left out");
-                Ok(Some(Vec::new()))
-            }
-            Err(error) => Err(error),
+        let end = notifier.tell(notice, memory.as_ref()).await;
+        let refused = |error: &Error| -> (Kind, String) { (error.kind(), super::act::words(error)) };
+        let came_to = end.as_ref().map(drop).map_err(refused);
+        let why = came_to.as_ref().err().map(|(_, why)| why.clone()).unwrap_or_default();
+        let fate = told.took(key, &notice.environment, came_to, notifier.is_one_place(), self.now());
+        match (fate, end) {
+            (Fate::Waits, Err(error)) => Err(error),
+            (Fate::LeftOut(count), _) => Ok(vec![self.left_out(notifier, notice, count, &why, round)]),
+            (_, Err(_)) => Ok(Vec::new()),
+            (_, Ok(after)) if after == memory => Ok(Vec::new()),
+            (_, Ok(Some(after))) => Ok(vec![put(NOTIFIERS, row, Expect::Anything, &after)]),
+            (_, Ok(None)) => Ok(vec![remove(NOTIFIERS, row, Expect::Anything)]),
         }
+    }
+
+    /// The line of the environment's timeline that says what nobody is told.
+    fn left_out(
+        &self,
+        notifier: &dyn Notifier,
+        notice: &Notice,
+        count: usize,
+        why: &str,
+        round: &str,
+    ) -> Write {
+        let name = notifier.name();
+        tracing::warn!(notifier = name, environment = notice.environment, count, why, "notices are left out");
+        let text = telling::left_out(name, notice, count, why);
+        Chronicle::new(&notice.environment, round).line(self.now(), EntryKind::Error, text)
     }
 }

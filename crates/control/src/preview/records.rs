@@ -2,13 +2,14 @@
 
 use futures_util::future::try_join_all;
 use longshore_decide::preview::environment::Outcome;
+use longshore_decide::preview::telling::next_moment;
 use longshore_decide::preview::timeline;
 use longshore_model::preview::{Ended, Environment, Notice};
 use longshore_model::{Error, Kind, Timestamp};
-use longshore_world::{Expect, Write};
+use longshore_world::{Expect, Scan, Write};
 
 use super::chronicle::Chronicle;
-use crate::book::{Book, ENDED, ENVIRONMENTS, Kept, ROSTER, put, remove};
+use crate::book::{Book, ENDED, ENVIRONMENTS, Kept, NOTICES, ROSTER, put, remove};
 
 /// So often is a change tried again whose record was written by somebody else in between.
 const AMEND_LIMIT: usize = 20;
@@ -70,10 +71,19 @@ pub(super) async fn write(
     for (kind, text) in timeline::lines(known, change.after, change.by, change.outcome) {
         writes.push(chronicle.line(now, kind, text));
     }
-    writes.extend(change.notices.iter().map(|notice| chronicle.notice(now, notice)));
+    if !change.notices.is_empty() {
+        let moment = next_moment(last_notice(book).await?.as_deref(), now);
+        writes.extend(change.notices.iter().map(|notice| chronicle.notice(&moment, notice)));
+    }
     writes.extend_from_slice(change.also);
     let Some(generation) = book.stored(writes).await? else { return Ok(None) };
     Ok(Some(change.after.map(|after| Kept { value: after.clone(), generation })))
+}
+
+/// The key of the last notice that there is.
+async fn last_notice(book: &Book) -> Result<Option<String>, Error> {
+    let last = book.scan::<Notice>(NOTICES, &Scan { limit: 1, descending: true, ..Scan::default() }).await?;
+    Ok(last.into_iter().next().map(|(key, _)| key))
 }
 
 /// Changes a record as `change` says, on its newest state, until nobody else was faster. What `change` leaves as it is

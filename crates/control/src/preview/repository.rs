@@ -15,7 +15,7 @@ use super::chronicle::Chronicle;
 use super::comments::Comment;
 use super::records::{self, Change, Found};
 use super::{Object, Previews, Round};
-use crate::book::{DELIVERIES, ENDED, Kept, PENDING, REPOSITORIES, put, remove};
+use crate::book::{Book, DELIVERIES, ENDED, Kept, PENDING, REPOSITORIES, put, remove};
 
 /// When somebody else was faster, GitHub is asked again, so often at most in one round.
 const TRIES: usize = 5;
@@ -42,6 +42,11 @@ pub(super) struct Ledger {
     pub(super) errors: u32,
     /// Why nothing more happens now.
     pub(super) waiting: Vec<String>,
+}
+
+/// The ledger of a repository, or an empty one.
+pub(super) async fn ledger(book: &Book, name: &str) -> Result<Ledger, Error> {
+    Ok(book.read(REPOSITORIES, name).await?.map(|kept| kept.value).unwrap_or_default())
 }
 
 impl Previews {
@@ -129,7 +134,7 @@ impl Previews {
     }
 
     pub(super) async fn ledger(&self, name: &str) -> Result<Ledger, Error> {
-        Ok(self.book.read(REPOSITORIES, name).await?.map(|kept| kept.value).unwrap_or_default())
+        ledger(&self.book, name).await
     }
 
     /// Writes down what the look came to.

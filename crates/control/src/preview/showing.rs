@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use futures_util::future::{join_all, try_join_all};
 use longshore_decide::preview::environment::{self, Look};
 use longshore_decide::preview::{output, show, view};
-use longshore_model::preview::view::{DeliveryView, EnvironmentDetail, EnvironmentView, ServiceView};
+use longshore_model::preview::view::{
+    DeliveryView, EnvironmentDetail, EnvironmentView, ServiceView, WaitingView,
+};
 use longshore_model::preview::{Access, Delivery, Entry, Environment};
 use longshore_model::seen::{LogPosition, Task};
 use longshore_model::{Error, Kind};
 use longshore_world::Scan;
 
-use super::{Desk, Previews};
+use super::repository::ledger;
+use super::{Desk, Object, Previews};
 use crate::book::{ARRIVALS, DELIVERIES, ENTRIES, ENVIRONMENTS, Kept};
 
 /// So many lines of a timeline are shown.
@@ -89,6 +92,27 @@ impl Desk {
         let entrance = environment::entrance(&record, policy);
         let asks_login = entrance.is_some_and(|it| it.access == Access::Login);
         Ok(WayIn { id: record.names.id, site, asks_login })
+    }
+
+    /// What is waited for beside the environments: by repositories, and in this process by the sweep and by notifiers.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn waiting(&self) -> Result<Vec<WaitingView>, Error> {
+        let mut found = Vec::new();
+        for name in self.policies().keys() {
+            found.push((Object::Repository(name.clone()), ledger(&self.book, name).await?.waiting));
+        }
+        for (object, status) in self.driver().statuses() {
+            if matches!(object, Object::Sweep | Object::Notifier(_)) {
+                found.push((object, status.error.into_iter().chain(status.waiting).collect()));
+            }
+        }
+        found.retain(|(_, waiting)| !waiting.is_empty());
+        Ok(found
+            .into_iter()
+            .map(|(object, waiting)| WaitingView { about: object.to_string(), waiting })
+            .collect())
     }
 
     /// The last lines of its tasks' logs, the oldest first.

@@ -47,8 +47,12 @@ impl Previews {
         let told =
             self.world.notifiers.iter().map(|notifier| self.book.read::<Told>(NOTIFIERS, notifier.name()));
         // One that was never told anything has begun nowhere: it hears of what is new.
-        let told: Vec<String> =
-            try_join_all(told).await?.into_iter().flatten().map(|kept| kept.value.up_to).collect();
+        let told: Vec<String> = try_join_all(told)
+            .await?
+            .into_iter()
+            .flatten()
+            .map(|kept| kept.value.from().to_owned())
+            .collect();
         let from = keeping::notices_from(told.iter().map(String::as_str), self.now());
         let old = self.book.scan::<Notice>(NOTICES, &Scan { limit: MOST, ..Scan::default() }).await?;
         let old = old.into_iter().take_while(|(key, _)| *key < from);

@@ -1,7 +1,6 @@
 //! What comes in and what goes out: deliveries, requests, notices, hooks; and what is kept of it.
 
 use longshore_control::preview::{Accepted, Object};
-use longshore_model::Kind;
 use longshore_model::preview::view::Command;
 use longshore_model::preview::{Delivery, DeliveryState, Hook, HookAction, Moment, Source};
 
@@ -69,36 +68,20 @@ fn github_that_fails_destroys_nothing_and_many_removals_wait_for_a_word() {
     assert_eq!(round.waiting.len(), 1, "{:?}", round.waiting);
     stage.settle(&mut None);
     assert!(stage.states().iter().all(|(_, state)| state == "ready"), "{branches:?}");
+    for view in stage.environments() {
+        assert!(view.waiting[0].contains("`longshore preview confirm octo/shop` lets them go"), "{view:?}");
+    }
+    let waiting = poll(stage.desk.waiting()).unwrap();
+    assert_eq!((waiting.len(), waiting[0].about.as_str()), (1, "repository octo/shop"), "{waiting:?}");
+    assert!(waiting[0].waiting[0].contains("7 environments would be removed at once"), "{waiting:?}");
+    let held = |stage: &Stage| {
+        stage.ear.heard.lock().unwrap().iter().filter(|notice| notice.moment == Moment::Held).count()
+    };
+    assert_eq!(held(&stage), 7, "people hear of each once");
     let confirm = Command::Confirm { repository: "shop".into() };
     poll(stage.desk.ask(&confirm, "ada")).unwrap();
     stage.settle(&mut None);
     stage.assert_nothing_left();
-}
-
-#[test]
-fn who_was_out_is_told_everything_in_order_and_once() {
-    let mut stage = Stage::new(policy());
-    *stage.ear.out.lock().unwrap() = Some(Kind::Unavailable);
-    stage.hub.push("feature-x", ONE);
-    stage.settle(&mut None);
-    assert_eq!(stage.states(), [("feature-x.shop".to_owned(), "ready".to_owned())], "it delays nothing");
-    assert!(poll(stage.previews.round(&Object::Notifier("ear".into()), "n1")).is_err());
-    *stage.ear.out.lock().unwrap() = None;
-    let moments = |stage: &Stage| -> Vec<Moment> {
-        stage.ear.heard.lock().unwrap().iter().map(|notice| notice.moment).collect()
-    };
-    for _ in 0..2 {
-        stage.round(&Object::Notifier("ear".into()));
-        assert_eq!(moments(&stage), [Moment::Creating, Moment::Ready]);
-    }
-    // What is refused for good is left out, so that the next is heard.
-    *stage.ear.out.lock().unwrap() = Some(Kind::Invalid);
-    stage.hub.push("feature-x", "2222222222222222222222222222222222222222");
-    stage.settle(&mut None);
-    *stage.ear.out.lock().unwrap() = None;
-    stage.hub.delete("feature-x");
-    stage.settle(&mut None);
-    assert_eq!(moments(&stage)[2..], [Moment::Removing, Moment::Removed]);
 }
 
 #[test]

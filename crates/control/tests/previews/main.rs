@@ -13,6 +13,7 @@ mod memory;
 mod read_again;
 mod stage;
 mod sweeps;
+mod telling;
 mod two;
 #[path = "../support/world.rs"]
 mod world;

@@ -193,6 +193,8 @@ impl Hooks for Called {
 pub(crate) struct Ear {
     pub(crate) heard: Mutex<Vec<Notice>>,
     pub(crate) out: Mutex<Option<Kind>>,
+    /// The environment whose notices it refuses.
+    pub(crate) refuses: Mutex<Option<(String, Kind)>>,
 }
 
 #[async_trait]
@@ -201,10 +203,18 @@ impl Notifier for Ear {
         "ear"
     }
 
+    fn is_one_place(&self) -> bool {
+        false
+    }
+
     async fn tell(&self, notice: &Notice, memory: Option<&Value>) -> Result<Option<Value>, Error> {
         pause().await;
         if let Some(kind) = *self.out.lock().unwrap() {
             return Err(Error::new(kind, "nobody listens"));
+        }
+        let refused = self.refuses.lock().unwrap().clone();
+        if let Some((_, kind)) = refused.filter(|(environment, _)| *environment == notice.environment) {
+            return Err(Error::new(kind, "it is archived"));
         }
         let mut heard = self.heard.lock().unwrap();
         let before = heard.iter().filter(|it| it.environment == notice.environment).count();

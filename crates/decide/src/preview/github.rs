@@ -34,9 +34,9 @@ pub fn environment(id: &str) -> String {
     format!("preview/{id}")
 }
 
-/// The status that a notice comes to.
+/// The status that a notice comes to; `None` when it says nothing of what runs.
 #[must_use]
-pub fn deployment(notice: &Notice) -> Deployment {
+pub fn deployment(notice: &Notice) -> Option<Deployment> {
     let state = match notice.moment {
         Moment::Queued => "queued",
         Moment::Creating | Moment::Updating => "in_progress",
@@ -44,12 +44,13 @@ pub fn deployment(notice: &Notice) -> Deployment {
         Moment::Failed => "failure",
         Moment::HookFailed => "error",
         Moment::Removing | Moment::Removed => "inactive",
+        Moment::Held | Moment::Kept => return None,
     };
     let what = words::what(notice.moment);
     let more = if notice.text.is_empty() { String::new() } else { format!(": {}", notice.text) };
     let description =
         cut(&words::one_line(&format!("{} {what}{more}", notice.environment)), DESCRIPTION_LIMIT);
-    Deployment { state, description, environment_url: notice.url.clone() }
+    Some(Deployment { state, description, environment_url: notice.url.clone() })
 }
 
 /// A line that nobody sees, by which an environment's comment is found again.

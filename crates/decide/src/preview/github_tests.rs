@@ -7,17 +7,17 @@ use super::*;
 fn a_description_has_at_most_140_characters() {
     let mut failed = notice(Moment::Failed);
     failed.text = format!("npm ci\n&& {}", "é".repeat(171));
-    let status = deployment(&failed);
+    let status = deployment(&failed).unwrap();
     assert_eq!(status.state, "failure");
     assert_eq!(status.description.chars().count(), 140);
     assert!(status.description.starts_with("x.shop has failed: npm ci && éé"), "{status:?}");
     failed.text.clear();
-    assert_eq!(deployment(&failed).description, "x.shop has failed");
+    assert_eq!(deployment(&failed).unwrap().description, "x.shop has failed");
 }
 
 #[test]
 fn states_of_deployments() {
-    let state = |moment| deployment(&notice(moment)).state;
+    let state = |moment| deployment(&notice(moment)).unwrap().state;
     assert_eq!(state(Moment::Queued), "queued");
     assert_eq!(state(Moment::Updating), "in_progress");
     assert_eq!(state(Moment::Asleep), "success");
@@ -25,9 +25,10 @@ fn states_of_deployments() {
     assert_eq!(state(Moment::Removed), "inactive");
     let mut ready = notice(Moment::Ready);
     ready.url = Some("https://x.example/".to_owned());
-    let status = deployment(&ready);
+    let status = deployment(&ready).unwrap();
     assert_eq!((status.state, status.environment_url), ("success", Some("https://x.example/".to_owned())));
     assert_eq!(environment("x.shop"), "preview/x.shop");
+    assert_eq!(deployment(&notice(Moment::Held)), None, "it runs, or does not, as before");
 }
 
 #[test]

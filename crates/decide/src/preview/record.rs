@@ -31,6 +31,7 @@ pub fn fresh(policy: &Policy, subject: Subject, revision: Revision, by: &str, no
         wish,
         progress: Progress { created_at: now, changed_at: now, ..Progress::default() },
         state: State::Queued,
+        held: None,
         waiting: Vec::new(),
     }
 }
@@ -39,6 +40,7 @@ pub fn fresh(policy: &Policy, subject: Subject, revision: Revision, by: &str, no
 pub fn remove(record: &mut Environment, why: &str, by: &str, now: Timestamp) {
     let removal = Removal { why: why.to_owned(), by: by.to_owned(), since: now, again: None };
     record.wish.presence = Presence::Down(removal);
+    record.held = None;
     record.progress.changed_at = now;
     record.state = State::Removing;
 }

@@ -1,7 +1,8 @@
 //! Which environments a repository should have: GitHub's branches and pull requests against what is kept.
 //!
 //! Guarantees: a listing that failed changes nothing. What a listing without the default branch lacks is not removed. A
-//! listing that would remove more than the policy allows at once removes nothing until a person confirms it. What a
+//! listing that would remove more than the policy allows at once removes nothing until a person confirms it. What stays
+//! for one of these reasons says so, and people hear of it once. What a
 //! person asked for is not removed because GitHub does not have it: its TTL or a person ends it. What ended by its TTL or
 //! by a person's word comes back with the next commit, not before.
 
@@ -50,8 +51,6 @@ pub struct Plan {
     /// What there is to say of each branch and pull request, for the deliveries that named one: its subject's display
     /// text, and a sentence.
     pub findings: Vec<(String, String)>,
-    /// How many removals are held until a person confirms them.
-    pub held: usize,
 }
 
 impl Plan {
@@ -81,7 +80,6 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Plan {
     let mut findings: BTreeMap<Subject, String> = BTreeMap::new();
     let mut plan = Plan::default();
     let removals = removals(seen, github, &own, &listed, now);
-    plan.held = removals.held;
     plan.waiting.extend(removals.waiting());
 
     let mut kept = Vec::new();
@@ -97,6 +95,7 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Plan {
             ));
         }
         if after != **record {
+            plan.notices.extend(step::notice(record, &after, seen.policy, now));
             plan.write.push(after.clone());
         }
         kept.push(after);
@@ -142,6 +141,7 @@ fn removals(
         is_believed,
         disbelieved: if is_believed { 0 } else { missing },
         default_branch: github.default_branch.clone(),
+        repository: seen.policy.repository.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rules of a repository, one by one. Random lives are in `tests/preview_repository.rs`.
 
 use longshore_model::preview::github::{PullRequest, Repository};
-use longshore_model::preview::{Presence, Removal, State};
+use longshore_model::preview::{Moment, Presence, Removal, State};
 
 use super::super::samples::{NOW, branch, environment, github, policy, pull_request, revision, service};
 use super::*;
@@ -27,6 +27,10 @@ fn removal(record: &Environment) -> &Removal {
         Presence::Down(removal) => removal,
         Presence::Up { .. } => panic!("{} is up", record.names.id),
     }
+}
+
+fn is_up(record: &Environment) -> bool {
+    matches!(record.wish.presence, Presence::Up { .. })
 }
 
 fn asked_for(mut record: Environment, who: &str) -> Environment {
@@ -94,7 +98,8 @@ fn a_list_without_the_default_branch_ends_nothing_and_may_begin_something() {
     let records = [environment("feature/x")];
     for listing in [Repository::default(), Repository { branches: Vec::new(), ..github(&[], Vec::new()) }] {
         let plan = plan_with(&policy(), &listing, &records, &[], Some(NOW.plus_seconds(60)));
-        assert_eq!(plan.write, []);
+        assert!(plan.write.iter().all(is_up), "{plan:?}");
+        assert!(plan.write[0].held.as_ref().unwrap().contains("and is not believed"), "{plan:?}");
         assert!(plan.waiting[0].contains("not believed"), "{plan:?}");
         assert!(plan.finding("branch `feature/x`").contains("not believed"));
     }
@@ -111,11 +116,35 @@ fn many_removals_at_once_need_a_persons_word_of_the_last_ten_minutes() {
     assert_eq!(plan(&empty, &records[..5]).write.len(), 5);
 
     let held = plan(&empty, &records);
-    assert_eq!((held.write.len(), held.held), (0, 6));
+    assert!(held.write.iter().all(is_up), "{held:?}");
+    let said = held.write.iter().map(|it| it.held.clone().unwrap()).collect::<Vec<_>>();
+    assert_eq!(said.len(), 6);
+    assert_eq!(
+        said[0],
+        "it would go (the branch was deleted), and more than 5 would at once: `longshore preview confirm octo/shop` lets \
+         them go"
+    );
+    assert_eq!(held.notices.iter().map(|it| it.moment).collect::<Vec<_>>(), [Moment::Held; 6]);
+    assert_eq!(held.notices[0].text, format!("{}: {}", held.write[0].names.id, said[0]));
+    let again = plan(&empty, &held.write);
+    assert_eq!((again.write.len(), again.notices.len(), again.waiting.len()), (0, 0, 1), "it is said once");
+    let back = plan(
+        &github(
+            &names.map(|it| "feature/".to_owned() + it).each_ref().map(|it| (it.as_str(), "aaa1")),
+            Vec::new(),
+        ),
+        &held.write,
+    );
+    assert!(back.write.iter().all(|it| is_up(it) && it.held.is_none()), "{back:?}");
+    assert_eq!(back.notices.iter().map(|it| it.moment).collect::<Vec<_>>(), [Moment::Kept; 6]);
+    let gone = plan_with(&policy(), &empty, &held.write, &[], Some(NOW));
+    assert!(gone.write.iter().all(|it| removal(it).by == GITHUB && it.held.is_none()), "{gone:?}");
+    assert_eq!(gone.notices, [], "its removal is told by itself");
     assert!(held.waiting[0].contains("6 environments would be removed"), "{held:?}");
     assert!(held.finding("branch `feature/a`").contains("a person must confirm"));
     let confirmed = |seconds: i64| {
-        plan_with(&policy(), &empty, &records, &[], Some(NOW.plus_seconds(60 - seconds))).write.len()
+        let plan = plan_with(&policy(), &empty, &records, &[], Some(NOW.plus_seconds(60 - seconds)));
+        plan.write.iter().filter(|it| !is_up(it)).count()
     };
     assert_eq!((confirmed(599), confirmed(601)), (6, 0));
 }

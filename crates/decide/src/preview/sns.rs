@@ -21,7 +21,7 @@ pub struct Voice {
     pub icon_url: Option<String>,
 }
 
-/// What the forwarder is sent: each message whole and of its own, so that nothing of one sticks to the next.
+/// The text that is published, which is what the forwarder reads: each message whole and of its own, so that nothing of one sticks to the next.
 #[must_use]
 pub fn payload(notice: &Notice, voice: &Voice) -> Value {
     let mut lines = vec![slack::headline(notice)];
@@ -42,12 +42,6 @@ pub fn payload(notice: &Notice, voice: &Voice) -> Value {
     payload
 }
 
-/// The `Message` of Publish with `MessageStructure` `json`: every subscriber gets the payload as text.
-#[must_use]
-pub fn message(payload: &Value) -> String {
-    json!({"default": payload.to_string()}).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::samples::notice;
@@ -57,18 +51,12 @@ mod tests {
         Voice { channel: "#previews".to_owned(), username: "longshore".to_owned(), icon_url: None }
     }
 
-    /// What a forwarder reads from the event that SNS gives it.
-    fn forwarded(notice: &Notice, voice: &Voice) -> Value {
-        let message: Value = serde_json::from_str(&message(&payload(notice, voice))).unwrap();
-        serde_json::from_str(message["default"].as_str().unwrap()).unwrap()
-    }
-
     #[test]
     fn a_forwarder_finds_what_it_expects() {
         let mut ready = notice(Moment::Ready);
         ready.url = Some("https://x.example/".to_owned());
         assert_eq!(
-            forwarded(&ready, &voice()),
+            payload(&ready, &voice()),
             json!({
                 "channel": "#previews",
                 "username": "longshore",
@@ -81,15 +69,15 @@ mod tests {
     #[test]
     fn nothing_of_one_message_sticks_to_the_next() {
         let loud = Voice { icon_url: Some("https://x.example/icon.png".to_owned()), ..voice() };
-        assert_eq!(forwarded(&notice(Moment::Ready), &loud)["icon_url"], "https://x.example/icon.png");
-        assert_eq!(forwarded(&notice(Moment::Ready), &voice())["icon_url"], Value::Null);
+        assert_eq!(payload(&notice(Moment::Ready), &loud)["icon_url"], "https://x.example/icon.png");
+        assert_eq!(payload(&notice(Moment::Ready), &voice()).get("icon_url"), None);
     }
 
     #[test]
     fn a_failure_says_which_environment_and_shows_the_log() {
         let mut failed = notice(Moment::Failed);
         failed.log_tail = vec!["one".to_owned(), "two <!channel>".to_owned()];
-        let text = forwarded(&failed, &voice())["text"].as_str().unwrap().to_owned();
+        let text = payload(&failed, &voice())["text"].as_str().unwrap().to_owned();
         assert!(text.starts_with("*ERROR*: :red_circle: *x.shop* has failed (`feature/x"), "{text}");
         assert!(text.ends_with("```\none\ntwo &lt;!channel&gt;\n```"), "{text}");
     }

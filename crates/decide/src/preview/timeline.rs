@@ -33,6 +33,11 @@ pub fn lines(
             {
                 lines.push((EntryKind::Error, failure.why.clone()));
             }
+            if after.held != before.held
+                && let Some(held) = &after.held
+            {
+                lines.push((EntryKind::State, held.clone()));
+            }
             if after.state != before.state {
                 lines.push((EntryKind::State, after.state.word().to_owned()));
             }

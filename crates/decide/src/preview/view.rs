@@ -37,7 +37,8 @@ pub fn view(
     let usd_per_day = policy.and_then(cost::usd_per_day).map(|usd| if is_asleep { 0.0 } else { usd });
     // What has failed is said once.
     let is_news = |reason: &&String| failure.is_none_or(|failure| !reason.ends_with(&failure.why));
-    let waiting = record.waiting.iter().filter(|_| !is_tried).filter(is_news).cloned().collect();
+    let waiting = record.waiting.iter().filter(|_| !is_tried).filter(is_news);
+    let waiting = record.held.iter().chain(waiting).cloned().collect();
     EnvironmentView {
         id: record.names.id.clone(),
         repository: record.repository.clone(),
@@ -124,6 +125,15 @@ mod tests {
         assert_eq!(shown.expires_at.as_deref(), Some("2027-01-15T08:01:00Z"));
         assert_eq!(shown.sleeps_at.as_deref(), Some("2027-01-15T08:00:01Z"));
         assert_eq!(shown.usd_per_day, None);
+    }
+
+    #[test]
+    fn what_is_held_is_said_first() {
+        let mut record = environment("feature/x");
+        record.waiting = vec!["it waits for room".to_owned()];
+        record.held = Some("it would go".to_owned());
+        let shown = view(&record, None, None, &Schedule::default());
+        assert_eq!(shown.waiting, ["it would go", "it waits for room"]);
     }
 
     #[test]

@@ -16,9 +16,11 @@ pub const fn what(moment: Moment) -> &'static str {
         Moment::Updating => "is being updated",
         Moment::Updated => "is updated",
         Moment::Failed => "has failed",
-        Moment::Asleep => "is asleep; the next request wakes it",
+        Moment::Asleep => "is asleep",
         Moment::Awake => "is awake again",
         Moment::Expiring => "will end soon",
+        Moment::Held => "would be removed, and is held",
+        Moment::Kept => "stays: it is not to be removed any more",
         Moment::Removing => "is being removed",
         Moment::HookFailed => "waits with its removal: a hook failed, and is tried again",
         Moment::Removed => "is removed",
@@ -29,10 +31,11 @@ pub const fn what(moment: Moment) -> &'static str {
 pub(super) const fn sign(moment: Moment) -> &'static str {
     match moment {
         Moment::Queued | Moment::Creating | Moment::Updating => ":hourglass_flowing_sand:",
-        Moment::Ready | Moment::Updated | Moment::Awake => ":large_green_circle:",
+        Moment::Ready | Moment::Updated | Moment::Awake | Moment::Kept => ":large_green_circle:",
         Moment::Failed | Moment::HookFailed => ":red_circle:",
         Moment::Asleep => ":zzz:",
         Moment::Expiring => ":alarm_clock:",
+        Moment::Held => ":raised_hand:",
         Moment::Removing | Moment::Removed => ":white_circle:",
     }
 }
@@ -135,6 +138,8 @@ mod tests {
             Moment::Asleep,
             Moment::Awake,
             Moment::Expiring,
+            Moment::Held,
+            Moment::Kept,
             Moment::Removing,
             Moment::HookFailed,
             Moment::Removed,

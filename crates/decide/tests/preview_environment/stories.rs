@@ -334,6 +334,22 @@ fn asleep_until_a_request_and_then_with_the_newest_push() {
 }
 
 #[test]
+fn who_sleeps_is_told_to_wake_by_what_wakes_it() {
+    for (route, how) in [
+        (proxy(), "the next request wakes it"),
+        (port(), "`longshore preview wake x.shop` wakes it"),
+        (host(), "`longshore preview wake x.shop` wakes it"),
+    ] {
+        let mut world = ready(policy(route, 1));
+        world.record.as_mut().unwrap().wish.sleep = Sleep::Asleep;
+        world.settle();
+        let told = world.notices.iter().find(|notice| notice.moment == Moment::Asleep).unwrap();
+        assert!(told.text.contains(how), "{}", told.text);
+        assert!(how.starts_with("the next") || !told.text.contains("request wakes"), "{}", told.text);
+    }
+}
+
+#[test]
 fn what_does_not_wake_has_failed() {
     let mut world = ready(policy(proxy(), 1));
     world.record.as_mut().unwrap().wish.sleep = Sleep::Asleep;

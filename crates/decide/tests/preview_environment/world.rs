@@ -122,6 +122,7 @@ impl World {
             },
             progress: Progress { created_at: self.now, ..Progress::default() },
             state: State::Queued,
+            held: None,
             waiting: Vec::new(),
         });
     }

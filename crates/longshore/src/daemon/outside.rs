@@ -12,8 +12,8 @@ use longshore_model::Error;
 use longshore_model::preview::view::Role;
 use longshore_model::preview::{HookAction, Policy};
 use longshore_outbound::{
-    GitHub, GitHubLogin, GitHubNotifier, HookRunner, Http, HttpsHooks, LoginSettings, Responder, Secret,
-    Slack, Webhook,
+    GitHub, GitHubComments, GitHubLogin, GitHubNotifier, HookRunner, Http, HttpsHooks, LoginSettings,
+    Responder, Secret, Slack, Webhook,
 };
 use longshore_proxy::sites::{Key, Scope, enter_url, sign_link};
 use longshore_server::{Reply, SignLink};
@@ -58,6 +58,7 @@ pub(super) fn notifiers(
     if setup.config.serve.github.report {
         let page = format!("{public_url}/environments/");
         notifiers.push(Arc::new(GitHubNotifier::new("github", Arc::clone(github), Some(page))));
+        notifiers.push(Arc::new(GitHubComments::new("github-comments", Arc::clone(github))));
     }
     for (number, notify) in setup.config.notify.iter().enumerate() {
         let needed = |name: &str| {

@@ -22,6 +22,9 @@ pub struct Environment {
     pub wish: Wish,
     /// What has happened.
     pub progress: Progress,
+    /// Why it is there although GitHub's list would end it, in a sentence; its repository's reconciler sets it.
+    #[serde(default)]
+    pub held: Option<String>,
     /// In a word, for people; `decide` sets it.
     pub state: State,
     /// Why nothing more happens now, in sentences; `decide` sets it.

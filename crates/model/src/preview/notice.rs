@@ -137,6 +137,10 @@ pub enum Moment {
     Awake,
     /// It will end soon by itself.
     Expiring,
+    /// It would be removed, and is not before a person says so, or GitHub's list is believed again.
+    Held,
+    /// It was held, and is wanted again.
+    Kept,
     /// Its removal has begun.
     Removing,
     /// A hook before the removal failed, and is tried again.

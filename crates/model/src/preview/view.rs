@@ -116,6 +116,15 @@ pub struct DeliveryView {
     pub text: Option<String>,
 }
 
+/// What is waited for beside the environments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitingView {
+    /// `repository OWNER/NAME`, `sweep` (what looks at all clusters) or `notifier NAME`.
+    pub about: String,
+    /// Why nothing more happens now, in sentences.
+    pub waiting: Vec<String>,
+}
+
 /// What a person asks of an environment: the body of `POST /api/v1/environments`. The same verbs exist in the CLI, in
 /// Slack and on the dashboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

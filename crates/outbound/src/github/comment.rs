@@ -1,14 +1,31 @@
 //! The one comment on a pull request that is kept up to date.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use longshore_model::preview::{Moment, Notice};
 use longshore_model::{Error, Kind};
+use longshore_world::Notifier;
 use reqwest::Method;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::shape::{Listed, User};
-use super::{GitHub, path_of};
+use super::{GitHub, path_of, refusal};
 use crate::words;
+
+/// Tells the pull request. Apart from deployments: a token that may not deploy may still comment.
+#[derive(Debug)]
+pub struct GitHubComments {
+    name: String,
+    github: Arc<GitHub>,
+}
+
+/// What is kept of an environment between two notices.
+#[derive(Debug, Serialize, Deserialize)]
+struct Memory {
+    comment: u64,
+}
 
 #[derive(Debug, Deserialize)]
 struct Comment {
@@ -25,10 +42,38 @@ impl Listed for Comment {
     }
 }
 
+impl GitHubComments {
+    /// `name` is the one among the notifiers of this configuration.
+    #[must_use]
+    pub fn new(name: impl Into<String>, github: Arc<GitHub>) -> Self {
+        Self { name: name.into(), github }
+    }
+}
+
+#[async_trait]
+impl Notifier for GitHubComments {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// It is many repositories, each with its own rights.
+    fn is_one_place(&self) -> bool {
+        false
+    }
+
+    async fn tell(&self, notice: &Notice, memory: Option<&Value>) -> Result<Option<Value>, Error> {
+        let Some(number) = notice.revision.pull_request else { return Ok(None) };
+        let known = memory.and_then(|memory| serde_json::from_value::<Memory>(memory.clone()).ok());
+        let kept = self.github.keep_comment(notice, number, known.map(|known| known.comment)).await;
+        let comment = kept.map_err(refusal::of_notice)?;
+        Ok(comment.map(|comment| json!(Memory { comment })))
+    }
+}
+
 impl GitHub {
     /// Writes the comment of a notice's environment, and says which it is: the known one, one that is found by its
     /// marker, or a new one.
-    pub(super) async fn keep_comment(
+    async fn keep_comment(
         &self,
         notice: &Notice,
         number: u64,

@@ -1,4 +1,4 @@
-//! Tells GitHub: a deployment for each commit with the states of its life, and one comment on the pull request.
+//! Tells GitHub of deployments: one for each commit, with the states of its life.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::shape::Listed;
-use super::{GitHub, escaped, path_of};
+use super::{GitHub, escaped, path_of, refusal};
 use crate::words::{self, Deployment as Status};
 
-/// Tells GitHub.
+/// Tells GitHub of deployments.
 #[derive(Debug)]
 pub struct GitHubNotifier {
     name: String,
@@ -30,8 +30,6 @@ struct Memory {
     current: Option<Current>,
     /// Those before it that are not inactive yet.
     older: Vec<u64>,
-    /// The comment.
-    comment: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,18 +73,21 @@ impl Notifier for GitHubNotifier {
         &self.name
     }
 
+    /// It is many repositories, each with its own rights.
+    fn is_one_place(&self) -> bool {
+        false
+    }
+
     async fn tell(&self, notice: &Notice, memory: Option<&Value>) -> Result<Option<Value>, Error> {
+        let Some(status) = words::deployment(notice) else { return Ok(memory.cloned()) };
         let known = memory.and_then(|memory| serde_json::from_value::<Memory>(memory.clone()).ok());
         let is_lost = known.is_none();
         let mut memory = known.unwrap_or_default();
-        let status = words::deployment(notice);
         let told = match status.state {
             "inactive" => self.retire(notice, &status, &mut memory, is_lost).await,
             _ => self.deploy(notice, &status, &mut memory).await,
         };
-        // A token that may not deploy may still comment.
-        memory.comment = self.comment(notice, memory.comment).await?;
-        told?;
+        told.map_err(refusal::of_notice)?;
         Ok(Some(json!(memory)))
     }
 }
@@ -94,14 +95,19 @@ impl Notifier for GitHubNotifier {
 impl GitHubNotifier {
     async fn deploy(&self, notice: &Notice, status: &Status, memory: &mut Memory) -> Result<(), Error> {
         let sha = &notice.revision.sha;
-        if memory.current.as_ref().is_none_or(|current| current.sha != *sha) {
+        let known = memory.current.as_ref().filter(|current| current.sha == *sha).map(|current| current.id);
+        let is_said = match known {
+            Some(id) => self.is_said(notice, id, status).await?,
+            None => false,
+        };
+        if !is_said {
             let Some(id) = self.deployment(notice, status).await? else { return Ok(()) };
-            let before = memory.current.replace(Current { id, sha: sha.clone() });
-            memory.older.extend(before.map(|before| before.id));
+            let before = memory.current.replace(Current { id, sha: sha.clone() }).map(|before| before.id);
+            // What is known and took no status was deleted by somebody.
+            memory.older.extend(before.filter(|before| known != Some(*before)));
             memory.older.retain(|older| *older != id);
+            self.say(notice, id, status).await?;
         }
-        let Some(current) = &memory.current else { return Ok(()) };
-        self.say(notice, current.id, status).await?;
         if status.state == "success" {
             // GitHub does this by itself only for environments that are not transient.
             let inactive = Status { state: "inactive", ..status.clone() };
@@ -144,6 +150,14 @@ impl GitHubNotifier {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it was said: not of a deployment that is gone.
+    async fn is_said(&self, notice: &Notice, deployment: u64, status: &Status) -> Result<bool, Error> {
+        match self.say(notice, deployment, status).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(false),
+            done => done.map(|()| true),
         }
     }
 
@@ -200,13 +214,6 @@ impl GitHubNotifier {
             }
         }
         Ok(active)
-    }
-
-    async fn comment(&self, notice: &Notice, known: Option<u64>) -> Result<Option<u64>, Error> {
-        match notice.revision.pull_request {
-            Some(number) => self.github.keep_comment(notice, number, known).await,
-            None => Ok(None),
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use longshore_model::preview::{Moment, Revision};
 
+use super::super::comment::GitHubComments;
 use super::*;
 use crate::stand::{Asked, Reply, Stand, notice};
 use crate::{Http, Secret};
@@ -19,6 +20,8 @@ struct Hub {
     /// By id: the author, and the body.
     comments: BTreeMap<u64, (String, String)>,
     next: u64,
+    /// The status with which deployments are refused.
+    refuses: Option<u16>,
 }
 
 impl Hub {
@@ -26,6 +29,9 @@ impl Hub {
         let path = asked.path.split('?').next().unwrap();
         let parts: Vec<&str> = path.strip_prefix(ROOT).unwrap_or(path).split('/').skip(1).collect();
         let missing = || Reply::json(404, &json!({"message": "Not Found"}));
+        if let (Some(status), ["deployments", ..]) = (self.refuses, &parts[..]) {
+            return Reply::json(status, &json!({"message": "Resource not accessible"}));
+        }
         match (asked.method.as_str(), &parts[..]) {
             ("GET", ["user"]) => Reply::json(200, &json!({"login": "ship", "type": "User"})),
             ("GET", ["deployments"]) => {
@@ -97,6 +103,8 @@ struct Scene {
     stand: Stand,
     notifier: GitHubNotifier,
     memory: Option<Value>,
+    comments: GitHubComments,
+    comment: Option<Value>,
 }
 
 impl Scene {
@@ -108,12 +116,19 @@ impl Scene {
         let token = Some(Secret::new("ghp_16C7e42F292c6912E7710c838347Ae178B4a"));
         let github = GitHub::new(Http::new().unwrap(), &stand.url(), token).unwrap();
         let page = Some("https://ship.example.com/environments/".to_owned());
-        let notifier = GitHubNotifier::new("github", Arc::new(github), page);
-        Self { hub, stand, notifier, memory: None }
+        let github = Arc::new(github);
+        let notifier = GitHubNotifier::new("github", Arc::clone(&github), page);
+        let comments = GitHubComments::new("github-comments", github);
+        Self { hub, stand, notifier, memory: None, comments, comment: None }
     }
 
     async fn tell(&mut self, moment: Moment, sha: &str) {
         self.memory = self.notifier.tell(&notice_of(moment, sha), self.memory.as_ref()).await.unwrap();
+        self.comment(moment, sha).await;
+    }
+
+    async fn comment(&mut self, moment: Moment, sha: &str) {
+        self.comment = self.comments.tell(&notice_of(moment, sha), self.comment.as_ref()).await.unwrap();
     }
 
     /// How many deployments and comments there are.
@@ -175,7 +190,7 @@ async fn what_is_told_again_after_a_crash_makes_nothing_twice() {
     scene.tell(Moment::Creating, "a").await;
     assert_eq!(scene.counts(), (1, 1));
     for memory in [None, Some(json!("not a memory"))] {
-        scene.memory = memory;
+        (scene.memory, scene.comment) = (memory.clone(), memory);
         scene.tell(Moment::Creating, "a").await;
     }
     assert_eq!(scene.counts(), (1, 1));
@@ -198,6 +213,39 @@ async fn only_the_deployments_of_this_environment_are_touched() {
     scene.memory = None;
     scene.tell(Moment::Removed, "a").await;
     assert_eq!(scene.hub().states(), ["success inactive", "success", "failure inactive", "inactive"]);
+}
+
+#[tokio::test]
+async fn a_deployment_that_somebody_has_deleted_is_made_anew() {
+    let mut scene = Scene::new().await;
+    scene.tell(Moment::Creating, "a").await;
+    scene.hub().deployments.clear();
+    scene.tell(Moment::Ready, "a").await;
+    assert_eq!(scene.hub().states(), ["success"]);
+    // One that is there all the same, such as by the hand of another process, is taken.
+    scene.memory = Some(json!({"current": {"id": 99, "sha": "a".repeat(40)}, "older": []}));
+    scene.tell(Moment::Asleep, "a").await;
+    assert_eq!(scene.hub().states(), ["success success"]);
+    assert_eq!(scene.memory.as_ref().unwrap()["older"], json!([]), "what is gone needs not end");
+    scene.tell(Moment::Removed, "a").await;
+    assert_eq!(scene.hub().states(), ["success success inactive"]);
+}
+
+#[tokio::test]
+async fn a_token_that_may_not_deploy_may_still_comment() {
+    let mut scene = Scene::new().await;
+    for (status, kind) in [(403, Kind::Denied), (404, Kind::NotFound), (401, Kind::Unavailable)] {
+        scene.hub().refuses = Some(status);
+        let refused = scene.notifier.tell(&notice_of(Moment::Creating, "a"), None).await.unwrap_err();
+        assert_eq!(refused.kind(), kind, "{refused}");
+    }
+    assert!(!scene.notifier.is_one_place() && !scene.comments.is_one_place());
+    for moment in [Moment::Creating, Moment::Ready] {
+        scene.comment(moment, "a").await;
+        let (_, body) = scene.hub().comments.values().next().unwrap().clone();
+        assert_eq!(body, words::comment(&notice_of(moment, "a"), None));
+    }
+    assert_eq!(scene.counts(), (0, 1));
 }
 
 #[tokio::test]
@@ -226,6 +274,7 @@ async fn a_branch_gets_no_comment_and_a_removal_no_first_one() {
     let mut branch = notice(Moment::Ready);
     branch.revision = Revision { sha: "a".repeat(40), branch: "x".into(), pull_request: None };
     scene.notifier.tell(&branch, None).await.unwrap();
+    assert_eq!(scene.comments.tell(&branch, None).await.unwrap(), None);
     assert_eq!(scene.hub().comments.len(), 0);
     assert_eq!(scene.hub().states(), ["success"]);
 }

@@ -14,6 +14,9 @@ const MAX_WAIT: Duration = Duration::from_secs(3700);
 /// How much of a message is shown.
 const SHOWN: usize = 300;
 
+/// The code of an error that says that the token is not accepted.
+const UNAUTHORIZED: &str = "401";
+
 /// A rate limit: the primary one, which counts by the hour, or a secondary one against bursts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Limit {
@@ -52,6 +55,18 @@ fn until(answer: &Answer, reset: u64) -> Option<Limit> {
     Some(Limit { wait, until: Some(at.to_string()) })
 }
 
+/// For who tells notices. A token that is not accepted is so wherever it is shown, and not the word of one repository;
+/// and what GitHub itself has not refused is not the notice's fault.
+pub(super) fn of_notice(error: Error) -> Error {
+    let kind = match (error.kind(), error.code()) {
+        (_, Some(UNAUTHORIZED)) => Kind::Unavailable,
+        (Kind::Invalid, None) => Kind::Conflict,
+        _ => return error,
+    };
+    let hint = error.hint().unwrap_or_default().to_owned();
+    Error::new(kind, error.to_string()).with_hint(hint)
+}
+
 pub(super) fn limited(what: &str, limit: &Limit) -> Error {
     let over = match &limit.until {
         Some(until) => format!("until {until}"),
@@ -61,12 +76,13 @@ pub(super) fn limited(what: &str, limit: &Limit) -> Error {
         .with_hint("it is asked again by itself; a token of its own has a limit of its own")
 }
 
-/// From a refusal that is no rate limit.
+/// From a refusal that is no rate limit. [`Kind::Invalid`] is only what the request itself is to blame for.
 pub(super) fn of(what: &str, answer: &Answer) -> Error {
     let status = answer.status;
+    let words = message(answer);
     let (kind, hint) = match status {
         300..=399 => {
-            (Kind::Invalid, "was it renamed or moved? Write its new name in longshore.toml".to_owned())
+            (Kind::Conflict, "was it renamed or moved? Write its new name in longshore.toml".to_owned())
         }
         401 => (Kind::Denied, "the token is not accepted: has it expired, or was it revoked?".to_owned()),
         403 => (Kind::Denied, permissions(answer)),
@@ -77,12 +93,16 @@ pub(super) fn of(what: &str, answer: &Answer) -> Error {
                 .to_owned(),
         ),
         409 => (Kind::Conflict, "GitHub's own words say what it contradicts".to_owned()),
-        500.. => (Kind::Unavailable, "https://www.githubstatus.com says how GitHub is".to_owned()),
-        _ => (Kind::Invalid, "GitHub's own words say what is wrong".to_owned()),
+        // How GitHub takes content that comes in bursts: "was submitted too quickly".
+        422 if words.contains("too quickly") => (Kind::Throttled, "it is tried again by itself".to_owned()),
+        400 | 413 | 422 => (Kind::Invalid, "GitHub's own words say what is wrong".to_owned()),
+        408 | 500.. => (Kind::Unavailable, "https://www.githubstatus.com says how GitHub is".to_owned()),
+        _ => (Kind::Denied, "GitHub's own words say why".to_owned()),
     };
-    let words = message(answer);
     let words = if words.is_empty() { String::new() } else { format!(": {words}") };
-    Error::new(kind, format!("cannot {what}: GitHub answered with HTTP {status}{words}")).with_hint(hint)
+    Error::new(kind, format!("cannot {what}: GitHub answered with HTTP {status}{words}"))
+        .with_code(status.to_string())
+        .with_hint(hint)
 }
 
 /// Which permissions would do, as GitHub names them beside a refusal.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use longshore_model::preview::view::{AnswerView, Command, EnvironmentDetail, EnvironmentView};
+use longshore_model::preview::view::{
+    AnswerView, Command, EnvironmentDetail, EnvironmentView, WaitingView,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +49,11 @@ const fn yes() -> bool {
 /// All environments.
 pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<EnvironmentView>>, Problem> {
     Ok(Json(shared.desk().environments().await?))
+}
+
+/// What is waited for beside them.
+pub(crate) async fn waiting(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<WaitingView>>, Problem> {
+    Ok(Json(shared.desk().waiting().await?))
 }
 
 /// One environment.

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::frame::Frame;
-use super::{encode, words};
+use super::{encode, waiting, words};
 use crate::problem::Problem;
 
 /// The filters by state: a word of the query, and what people read.
@@ -49,6 +49,7 @@ impl Filter {
 /// The page.
 pub(crate) async fn show(frame: Frame, Query(filter): Query<Filter>) -> Result<Response, Problem> {
     let all = frame.shared.desk().environments().await?;
+    let waiting = frame.shared.desk().waiting().await?;
     let found: Vec<&EnvironmentView> = all.iter().filter(|it| filter.has_text(it)).collect();
     let shown: Vec<&EnvironmentView> = found.iter().copied().filter(|it| filter.has_state(it)).collect();
     let main = html! {
@@ -56,6 +57,7 @@ pub(crate) async fn show(frame: Frame, Query(filter): Query<Filter>) -> Result<R
             h1 { "Environments" }
             p.totals #totals data-live { (totals(&all)) }
         }
+        (waiting::show(&waiting))
         @if all.is_empty() {
             (nothing_yet(&frame))
         } @else {

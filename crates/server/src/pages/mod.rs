@@ -9,6 +9,7 @@ mod frame;
 pub(crate) mod login;
 pub(crate) mod runs;
 mod table;
+mod waiting;
 mod words;
 
 use std::sync::Arc;

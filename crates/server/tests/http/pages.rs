@@ -45,6 +45,21 @@ async fn the_first_page_shows_all_and_finds() {
 }
 
 #[tokio::test]
+async fn what_a_repository_waits_for_is_shown_above_its_environments() {
+    let server = Server::start().await;
+    let browser = server.browser(Role::Viewer).await;
+    let page = browser.get("/").await.body;
+    assert!(page.contains("<div id=\"waiting\" data-live></div>"), "{page}");
+    samples::wait(&server.book, "octo/shop", "6 environments would be removed: `confirm` <lets> them go")
+        .await;
+    let page = browser.get("/").await.body;
+    let said = "<dt>repository octo/shop</dt><dd>6 environments would be removed: <code>confirm</code> &lt;lets&gt; them go.</dd>";
+    assert!(page.contains(said), "{page}");
+    assert!(page.contains("aria-labelledby=\"waiting-title\""), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn one_environment_shows_its_life() {
     let server = Server::start().await;
     samples::fill(&server.book, server.now()).await;
@@ -159,6 +174,7 @@ async fn be_hostile(server: &Server) -> Environment {
         at: server.now(),
     });
     samples::keep(&server.book, &it, &[(EntryKind::Asked, HOSTILE)]).await;
+    samples::wait(&server.book, "octo/shop", HOSTILE).await;
     let push =
         serde_json::json!({"ref": format!("refs/heads/{HOSTILE}"), "repository": {"full_name": "octo/shop"}})
             .to_string();

@@ -13,7 +13,7 @@ use crate::support::{Answer, FORM, HTML, Server, form};
 struct Row(&'static str, &'static str, &'static str, &'static str, [u16; 5]);
 
 /// Method, route, an address of it, a body, and the answers.
-const ROWS: [Row; 32] = [
+const ROWS: [Row; 33] = [
     Row("GET", "/healthz", "/healthz", "", [200, 200, 200, 200, 200]),
     Row("GET", "/readyz", "/readyz", "", [200, 200, 200, 200, 200]),
     Row("GET", "/metrics", "/metrics", "", [401, 200, 200, 401, 401]),
@@ -32,6 +32,7 @@ const ROWS: [Row; 32] = [
         [401, 503, 503, 401, 401],
     ),
     Row("GET", "/api/v1/deliveries", "/api/v1/deliveries", "", [401, 200, 200, 401, 401]),
+    Row("GET", "/api/v1/waiting", "/api/v1/waiting", "", [401, 200, 200, 401, 401]),
     Row("GET", "/api/v1/events", "/api/v1/events", "", [401, 200, 200, 401, 401]),
     Row("GET", "/api/v1/audit", "/api/v1/audit", "", [401, 403, 200, 401, 401]),
     Row("GET", "/api/v1/tokens", "/api/v1/tokens", "", [401, 403, 200, 401, 401]),

@@ -81,6 +81,13 @@ pub(crate) async fn keep(book: &Book, it: &Environment, lines: &[(EntryKind, &st
     assert!(book.write(writes).await.unwrap());
 }
 
+/// Writes down what a repository waits for.
+pub(crate) async fn wait(book: &Book, repository: &str, why: &str) {
+    let ledger = serde_json::json!({"waiting": [why]});
+    let write = book::put(book::REPOSITORIES, repository, Expect::Anything, &ledger);
+    assert!(book.write(vec![write]).await.unwrap());
+}
+
 /// A dozen environments in all their states.
 pub(crate) async fn fill(book: &Book, now: Timestamp) {
     let lines = [

@@ -69,6 +69,7 @@ pub(super) fn turn(draft: &mut Draft<'_>, policy: &Policy) {
             since: now,
             again: None,
         });
+        draft.record.held = None;
         return;
     }
     draft.look_at(expires_at);

@@ -49,6 +49,7 @@ pub(super) fn record() -> Environment {
         },
         progress: Progress { created_at: Timestamp(1_000), ..Progress::default() },
         state: State::Queued,
+        held: None,
         waiting: Vec::new(),
     }
 }

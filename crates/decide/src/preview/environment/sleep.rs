@@ -11,13 +11,16 @@ use super::{place, wanted};
 pub(super) fn sleeps_at(record: &Environment, policy: &Policy) -> Option<Timestamp> {
     let progress = &record.progress;
     let idle = i64::from(policy.limits.sleep_s?);
-    let is_proxy = matches!(place::route(record, Some(policy)), Some(Route::Proxy { .. }));
-    if !is_proxy || !can_sleep(record) {
+    if !is_behind_proxy(record, policy) || !can_sleep(record) {
         return None;
     }
     let deployed = progress.deployed.as_ref()?.at;
     let used = progress.last_request_at.map_or(deployed, |at| at.max(deployed)).max(progress.changed_at);
     Some(used.plus_seconds(idle))
+}
+
+fn is_behind_proxy(record: &Environment, policy: &Policy) -> bool {
+    matches!(place::route(record, Some(policy)), Some(Route::Proxy { .. }))
 }
 
 /// Whether it is awake, and nothing is on its way.
@@ -52,7 +55,12 @@ pub(super) fn turn(draft: &mut Draft<'_>, policy: &Policy) {
         draft.record.progress.asleep_since = Some(draft.now);
         draft.record.wish.sleep = Sleep::Auto;
         draft.record.state = State::Asleep;
-        let text = format!("{} sleeps; the next request wakes it", draft.record.names.id);
+        let id = &draft.record.names.id;
+        let text = if is_behind_proxy(&draft.record, policy) {
+            format!("{id} sleeps; the next request wakes it")
+        } else {
+            format!("{id} sleeps; `longshore preview wake {id}` wakes it: its requests are not seen here")
+        };
         draft.tell(Moment::Asleep, &format!("asleep/{}", draft.now.0), text, Vec::new());
     } else if is_woken(&draft.record) && draft.record.state != State::Waking {
         draft.begin_anew();

@@ -2,8 +2,9 @@
 
 use longshore_model::Timestamp;
 use longshore_model::preview::github::{Branch, PullRequest};
-use longshore_model::preview::{Environment, Policy, Presence, Removal, Revision, Subject};
+use longshore_model::preview::{Environment, Moment, Notice, Policy, Presence, Removal, Revision, Subject};
 
+use crate::preview::environment;
 use crate::preview::names::names;
 use crate::preview::record::{self, GITHUB};
 use crate::preview::trigger;
@@ -48,9 +49,29 @@ pub(super) struct Removals {
     /// So many would go if it were.
     pub disbelieved: usize,
     pub default_branch: String,
+    pub repository: String,
 }
 
 impl Removals {
+    /// Why an environment stays that GitHub's list would end for this reason, in two sentences: one for the delivery
+    /// that speaks of it, and one for those who look at it, which stays the same while it is held.
+    fn holds(&self, id: &str, why: &str, is_listed: bool) -> Option<(String, String)> {
+        if !is_listed && !self.is_believed {
+            let said = format!("`{id}` stays: GitHub's list lacks the default branch, and is not believed");
+            let held = "but GitHub's list lacks the default branch, and is not believed";
+            return Some((said, format!("it would go ({why}), {held}")));
+        }
+        if self.held == 0 {
+            return None;
+        }
+        let said = format!("`{id}` would go ({why}), but too many would at once: a person must confirm it");
+        let (limit, repository) = (self.limit, &self.repository);
+        let held = format!(
+            "it would go ({why}), and more than {limit} would at once: `longshore preview confirm {repository}` lets them go"
+        );
+        Some((said, held))
+    }
+
     pub(super) fn waiting(&self) -> Vec<String> {
         let mut waiting = Vec::new();
         if self.disbelieved > 0 {
@@ -63,9 +84,10 @@ impl Removals {
         }
         if self.held > 0 {
             waiting.push(format!(
-                "{} removed at once, and more than {} need a person's word: `confirm` lets them go",
+                "{} removed at once, and more than {} need a person's word: `longshore preview confirm {}` lets them go",
                 many(self.held, "would be", "would be"),
-                self.limit
+                self.limit,
+                self.repository
             ));
         }
         waiting
@@ -96,12 +118,11 @@ pub(super) fn step(
     now: Timestamp,
 ) -> String {
     let id = record.names.id.clone();
+    record.held = None;
     if let Some(why) = ends(record, listed) {
-        if listed.is_none() && !removals.is_believed {
-            return format!("`{id}` stays: GitHub's list lacks the default branch, and is not believed");
-        }
-        if removals.held > 0 {
-            return format!("`{id}` would go ({why}), but too many would at once: a person must confirm it");
+        if let Some((said, held)) = removals.holds(&id, &why, listed.is_some()) {
+            record.held = Some(held);
+            return said;
         }
         record::remove(record, &why, GITHUB, now);
         return format!("`{id}` is removed: {why}");
@@ -125,6 +146,31 @@ pub(super) fn step(
         return format!("`{id}` gets commit {sha}");
     }
     format!("`{id}` should run commit {sha} already: there is nothing new")
+}
+
+/// What people hear of one that is held, or is so no longer: each once.
+pub(super) fn notice(
+    before: &Environment,
+    after: &Environment,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Notice> {
+    let moment = match (&before.held, &after.held, &after.wish.presence) {
+        (None, Some(_), _) => Moment::Held,
+        (Some(_), None, Presence::Up { .. }) => Moment::Kept,
+        _ => return None,
+    };
+    let url = after.progress.deployed.is_some().then(|| environment::url(after, Some(policy))).flatten();
+    Some(Notice {
+        at: now,
+        moment,
+        environment: after.names.id.clone(),
+        repository: after.repository.clone(),
+        revision: after.wish.revision.clone(),
+        url,
+        text: after.held.as_ref().map(|held| format!("{}: {held}", after.names.id)).unwrap_or_default(),
+        log_tail: Vec::new(),
+    })
 }
 
 /// Of one that is being removed: whether it is wanted back.

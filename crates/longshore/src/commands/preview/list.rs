@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use longshore_model::preview::State;
-use longshore_model::preview::view::EnvironmentView;
+use longshore_model::preview::view::{EnvironmentView, WaitingView};
 
 use super::{Client, Common, json};
 use crate::apply::Output;
@@ -37,6 +37,7 @@ pub(super) async fn execute(arguments: &Arguments) -> Result<u8> {
         json(&environments)?;
         return Ok(0);
     }
+    let waiting: Vec<WaitingView> = client.get("/api/v1/waiting").await?;
     if environments.is_empty() {
         let none = match &arguments.state {
             Some(state) => format!("no environment is {state}"),
@@ -45,10 +46,17 @@ pub(super) async fn execute(arguments: &Arguments) -> Result<u8> {
             }
         };
         terminal::talk(&none, Style::Plain);
-        return Ok(0);
+    } else {
+        terminal::data(table(&environments).as_bytes())?;
     }
-    terminal::data(table(&environments).as_bytes())?;
+    terminal::data(beside(&waiting).as_bytes())?;
     Ok(0)
+}
+
+/// What is waited for beside the environments.
+fn beside(waiting: &[WaitingView]) -> String {
+    let lines = waiting.iter().flat_map(|it| it.waiting.iter().map(|why| format!("{}: {why}\n", it.about)));
+    lines.collect()
 }
 
 fn table(environments: &[EnvironmentView]) -> String {
@@ -111,6 +119,17 @@ pub(super) mod tests {
             sleeps_at: None,
             usd_per_day: None,
         }
+    }
+
+    #[test]
+    fn a_line_for_each_that_waits_beside_them() {
+        let waiting = |about: &str, waiting: &[&str]| WaitingView {
+            about: about.into(),
+            waiting: waiting.iter().map(|&why| why.into()).collect(),
+        };
+        let all = [waiting("repository a/b", &["one", "two"]), waiting("sweep", &["three"])];
+        assert_eq!(beside(&all), "repository a/b: one\nrepository a/b: two\nsweep: three\n");
+        assert_eq!(beside(&[]), "");
     }
 
     #[test]
