@@ -5,6 +5,7 @@
 mod amazon;
 mod daemon;
 mod doors;
+mod hooks;
 mod life;
 #[path = "../support/memory.rs"]
 mod memory;
