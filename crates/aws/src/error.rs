@@ -8,6 +8,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use longshore_model::{Error, Kind};
 
+/// The code of an error that came from waiting too long for an answer.
+pub(crate) const TIMED_OUT: &str = "TimedOut";
+
 /// From what the SDK says. `what` completes "cannot ...", such as "describe cluster `web`".
 pub(crate) fn of_call<E>(what: &str, place: &str, error: SdkError<E, HttpResponse>) -> Error
 where
@@ -19,7 +22,8 @@ where
             let code = answer.err().code().unwrap_or("an unnamed error").to_owned();
             of_answer(what, status, code, answer.err().message().unwrap_or_default())
         }
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => not_sent(what, place, &error),
+        SdkError::DispatchFailure(_) => not_sent(what, place, &error),
+        SdkError::TimeoutError(_) => not_sent(what, place, &error).with_code(TIMED_OUT),
         SdkError::ResponseError(ref answer) => {
             let status = answer.raw().status().as_u16();
             let text = format!("cannot {what}: {place} gave an answer (HTTP {status}) that is not AWS's");

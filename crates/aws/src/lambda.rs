@@ -10,6 +10,7 @@ use longshore_world::{HookCall, Hooks, Successor};
 use serde_json::{Value, json};
 
 use crate::Aws;
+use crate::error::TIMED_OUT;
 use crate::signed::{self, Call, Service};
 
 const LAMBDA: Service = Service { name: "lambda", id: "Lambda", is_s3: false };
@@ -75,7 +76,13 @@ impl Hooks for LambdaHooks {
         // Who is told twice can tell by the id.
         let payload = json!({"id": call.id, "context": call.context});
         let timeout = Duration::from_secs(call.hook.timeout_s.into());
-        Ok(self.0.invoke(function, &payload, timeout).await?.map(drop))
+        match self.0.invoke(function, &payload, timeout).await {
+            // It may run still: invoked again, it would run beside itself.
+            Err(error) if error.code() == Some(TIMED_OUT) => {
+                Ok(Err(format!("hook `{}` gave no answer in {} s", call.hook.name, call.hook.timeout_s)))
+            }
+            answer => Ok(answer?.map(drop)),
+        }
     }
 }
 

@@ -73,7 +73,7 @@ pub trait Notifier: Send + Sync + std::fmt::Debug {
 pub struct HookCall {
     /// What is done.
     pub hook: Hook,
-    /// The same for each attempt at the same hook of the same deploy: who is told twice can tell.
+    /// The same for each attempt at the same hook of the same deploy, and for no other deploy: who is told twice can tell.
     pub id: String,
     /// When this attempt began, also in an earlier process: a task that was started for it is found again by that.
     pub began: Timestamp,
@@ -92,7 +92,10 @@ pub struct HookCall {
 /// Hooks.
 #[async_trait]
 pub trait Hooks: Send + Sync + std::fmt::Debug {
-    /// Does it, and waits for its end. `Ok(Err(why))` when it was done and did not do well.
+    /// Does it, and waits for its end. `Ok(Err(why))` when it was done and did not do well, or took longer than it may.
+    ///
+    /// # Errors
+    /// When it could not be done, or nobody knows whether it was. It is called again then, where that may help.
     async fn call(&self, call: &HookCall) -> Result<Result<(), String>, Error>;
 }
 

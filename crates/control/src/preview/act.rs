@@ -15,7 +15,7 @@ impl Previews {
         let policy = self.policy_of(record).map(AsRef::as_ref);
         match self.call(record, policy, action).await {
             Ok(made) => Outcome::Done(made),
-            Err(error) if error.kind() == Kind::NotFound && is_deletion(action) => Outcome::Done(None),
+            Err(error) if error.kind() == Kind::NotFound && action.takes_away() => Outcome::Done(None),
             Err(error) => Outcome::Failed(error.kind(), words(&error)),
         }
     }
@@ -58,22 +58,6 @@ impl Previews {
             Action::DeleteListener(arn) => self.balancers()?.delete_listener(arn).await.map(|()| None),
             Action::DeleteTargetGroup(arn) => self.balancers()?.delete_target_group(arn).await.map(|()| None),
         }
-    }
-}
-
-const fn is_deletion(action: &Action) -> bool {
-    match action {
-        Action::DeleteService { .. }
-        | Action::DeleteRule(_)
-        | Action::DeleteListener(_)
-        | Action::DeleteTargetGroup(_)
-        | Action::Deregister(_) => true,
-        Action::Register(..)
-        | Action::CreateService(..)
-        | Action::UpdateService(..)
-        | Action::CreateTargetGroup(..)
-        | Action::CreateListener { .. }
-        | Action::CreateRule { .. } => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use longshore_decide::preview::environment::{self, Action, Outcome, Plan, SitePlan};
 use longshore_decide::preview::record::{Afterwards, afterwards};
 use longshore_decide::preview::room;
-use longshore_model::preview::{Environment, HookState};
+use longshore_model::preview::Environment;
 use longshore_model::{Error, Timestamp};
 use longshore_world::{Site, SiteService, SiteTarget};
 
@@ -34,10 +34,10 @@ impl Previews {
         self.set_site(&kept.value, plan.site.as_ref()).await?;
         let mut round = Round { look_again_at: plan.look_again_at, ..Round::default() };
         let kept = self.carry_out(kept, &plan.actions, &mut chronicle, &mut round).await?;
-        round.waiting = kept.value.waiting;
-        if kept.value.progress.hooks.values().any(|hook| hook.state == HookState::Running) {
+        if self.wants_hooks(&kept.value) {
             round.wake.push(Object::Hooks(id.to_owned()));
         }
+        round.waiting = kept.value.waiting;
         if !plan.notices.is_empty() {
             round.wake.extend(self.notifiers());
         }

@@ -221,11 +221,7 @@ impl Previews {
     /// The task definitions that the policy varies, by its own references.
     async fn base(&self, policy: Option<&Policy>) -> Result<BTreeMap<String, Option<Value>>, Error> {
         let services = policy.map_or(&[][..], |policy| &policy.services);
-        let names: BTreeSet<&String> = services.iter().map(|service| &service.task_definition).collect();
-        let each = names.into_iter().map(|name| async move {
-            Ok::<_, Error>((name.clone(), self.world.services.task_definition(name).await?))
-        });
-        Ok(try_join_all(each).await?.into_iter().collect())
+        self.definitions(services.iter().map(|service| service.task_definition.clone()).collect()).await
     }
 
     /// The services that the policy names as `like`.

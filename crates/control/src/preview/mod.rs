@@ -112,6 +112,8 @@ struct Memory {
     looking: BTreeSet<String>,
     /// What their last look has seen, until an event speaks of them, or they are changed.
     looked: BTreeMap<String, Looked>,
+    /// Environments whose hooks are being called.
+    calling: BTreeSet<String>,
     /// Where container instances are, by their ARN.
     addresses: BTreeMap<String, IpAddr>,
     /// The object whose timeline was looked through last.

@@ -14,6 +14,7 @@ use longshore_model::preview::Environment;
 use longshore_model::seen::{Service, Task};
 use longshore_model::{Error, Timestamp};
 use longshore_world::Scan;
+use serde_json::Value;
 
 use super::chronicle::Chronicle;
 use super::records::{self, Change};
@@ -111,6 +112,9 @@ impl Previews {
         }
         for (cluster, names) in by_cluster {
             let Ok(services) = self.described(cluster, &names).await else { continue };
+            let Ok(definitions) = self.definitions(orphan::needs(&services, &self.policies)).await else {
+                continue;
+            };
             let mut was_read = BTreeSet::new();
             for name in self.policies.keys() {
                 if self.ledger(name).await?.read_at.is_some() {
@@ -118,8 +122,14 @@ impl Previews {
                 }
             }
             let now = self.now();
-            let plan =
-                orphan::decide(&services, cluster, &self.policies, |name| was_read.contains(name), now);
+            let plan = orphan::decide(
+                &services,
+                &definitions,
+                cluster,
+                &self.policies,
+                |name| was_read.contains(name),
+                now,
+            );
             self.memory().foreign.extend(plan.foreign.iter().map(|name| (cluster.to_owned(), name.clone())));
             for record in plan.adopt {
                 let name = record.names.id.clone();
@@ -131,6 +141,18 @@ impl Previews {
             round.waiting.extend(plan.waiting);
         }
         Ok(())
+    }
+
+    /// Task definitions, by these names of theirs.
+    pub(super) async fn definitions(
+        &self,
+        names: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<Value>>, Error> {
+        let each = names.into_iter().map(|name| async move {
+            let definition = self.world.services.task_definition(&name).await?;
+            Ok::<_, Error>((name, definition))
+        });
+        Ok(try_join_all(each).await?.into_iter().collect())
     }
 
     async fn described(&self, cluster: &str, names: &[String]) -> Result<Vec<Service>, Error> {

@@ -124,7 +124,7 @@ fn hooks_run_after_the_tasks_are_healthy_and_before_anything_is_removed() {
     stage.hub.delete("feature-x");
     stage.settle(&mut None);
     stage.assert_nothing_left();
-    let called = stage.called.0.lock().unwrap();
+    let called = stage.called.calls.lock().unwrap();
     let names: Vec<&str> = called.iter().map(|call| call.hook.name.as_str()).collect();
     assert_eq!(names, ["seed", "warm", "drop"]);
     assert_eq!(called[0].cluster, "previews");

@@ -6,6 +6,7 @@ mod amazon;
 mod comments;
 mod daemon;
 mod doors;
+mod hooks;
 mod life;
 mod looking;
 #[path = "../support/memory.rs"]

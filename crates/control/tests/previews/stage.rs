@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) clock: Arc<Hand>,
     pub(crate) store: Arc<Memory>,
     pub(crate) policy: Policy,
+    /// Whether longshore.toml has it, from the next restart on.
+    pub(crate) has_policy: bool,
     pub(crate) previews: Arc<Previews>,
     pub(crate) desk: Desk,
     timers: BTreeMap<Object, Timestamp>,
@@ -55,7 +57,7 @@ impl Stage {
     pub(crate) fn new(policy: Policy) -> Self {
         let (amazon, hub, sites) = (Arc::default(), Arc::default(), Arc::default());
         let (called, ear, clock, store) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
-        let (previews, desk) = daemon(&policy, &amazon, &hub, &sites, &called, &ear, &clock, &store);
+        let (previews, desk) = daemon(Some(&policy), &amazon, &hub, &sites, &called, &ear, &clock, &store);
         Self {
             amazon,
             hub,
@@ -65,6 +67,7 @@ impl Stage {
             clock,
             store,
             policy,
+            has_policy: true,
             previews,
             desk,
             timers: BTreeMap::new(),
@@ -75,7 +78,8 @@ impl Stage {
     /// The daemon dies, and another one begins: all that it knew by heart is lost.
     pub(crate) fn restart(&mut self) {
         self.sites = Arc::default();
-        let Self { policy, amazon, hub, sites, called, ear, clock, store, .. } = self;
+        let Self { policy, has_policy, amazon, hub, sites, called, ear, clock, store, .. } = self;
+        let policy = has_policy.then_some(&*policy);
         (self.previews, self.desk) = daemon(policy, amazon, hub, sites, called, ear, clock, store);
         self.timers.clear();
     }
@@ -151,7 +155,7 @@ impl Stage {
 
 #[expect(clippy::too_many_arguments, reason = "each is a part of the world")]
 fn daemon(
-    policy: &Policy,
+    policy: Option<&Policy>,
     amazon: &Arc<Amazon>,
     hub: &Arc<Hub>,
     sites: &Arc<Sites>,
@@ -172,7 +176,8 @@ fn daemon(
         routes: Some(Arc::clone(sites) as _),
         clock: Arc::clone(clock) as _,
     };
-    let policies = BTreeMap::from([(policy.repository.clone(), Arc::new(policy.clone()))]);
+    let policies = policy.map(|policy| (policy.repository.clone(), Arc::new(policy.clone())));
+    let policies = policies.into_iter().collect::<BTreeMap<_, _>>();
     let previews = Arc::new(Previews::new(world, Book::new(Arc::clone(store) as _), policies));
     let desk = Desk::of(Arc::clone(&previews), Driver::new(Arc::clone(clock) as _));
     (previews, desk)

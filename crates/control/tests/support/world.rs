@@ -1,7 +1,7 @@
 //! Everything around environments but ECS, small enough to be seen through: GitHub, our own proxy, hooks, somebody to
 //! tell, and a clock that is set by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Mutex;
@@ -174,17 +174,21 @@ impl Routes for Sites {
     }
 }
 
-/// Hooks that do well, and are written down.
+/// Hooks that do well, unless it is said how they end, and are written down.
 #[derive(Debug, Default)]
-pub(crate) struct Called(pub(crate) Mutex<Vec<HookCall>>);
+pub(crate) struct Called {
+    pub(crate) calls: Mutex<Vec<HookCall>>,
+    /// What the next calls come to.
+    pub(crate) ends: Mutex<VecDeque<Result<Result<(), String>, Error>>>,
+}
 
 #[async_trait]
 impl Hooks for Called {
     async fn call(&self, call: &HookCall) -> Result<Result<(), String>, Error> {
         pause().await;
-        self.0.lock().unwrap().push(call.clone());
+        self.calls.lock().unwrap().push(call.clone());
         pause().await;
-        Ok(Ok(()))
+        self.ends.lock().unwrap().pop_front().unwrap_or(Ok(Ok(())))
     }
 }
 

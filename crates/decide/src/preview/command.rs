@@ -52,7 +52,8 @@ pub fn apply(
     }
 }
 
-/// The same for an environment of which longshore.toml speaks no more: it can only be taken down.
+/// The same for an environment of which longshore.toml speaks no more: it can only be taken down, and without its hooks,
+/// which nobody knows.
 ///
 /// # Errors
 /// [`Kind::NotFound`] for everything else.
@@ -63,7 +64,18 @@ pub fn apply_without_policy(
     now: Timestamp,
 ) -> Result<String, Error> {
     match (record, command) {
-        (Some(record), Command::Down { .. }) => Ok(down(record, &person(who), now)),
+        (Some(record), Command::Down { .. }) => {
+            let answer = down(record, &person(who), now);
+            if let Presence::Down(removal) = &mut record.wish.presence {
+                removal.without_hooks = true;
+            }
+            Ok(match environment::hooks_left_out(record) {
+                Some(hooks) => {
+                    format!("{answer}; without its {hooks}, because longshore.toml does not have them")
+                }
+                None => answer,
+            })
+        }
         (None, Command::Down { environment }) => Ok(format!("`{environment}` is gone already")),
         _ => {
             let error =

@@ -1,15 +1,21 @@
 //! A service that has our tags and belongs to no record: whether it is ours to remove.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Environment, Policy, Revision, Subject};
+use longshore_model::preview::{Deployed, Environment, Policy, Revision, Subject};
 use longshore_model::seen::Service;
+use serde_json::Value;
 
-use super::environment::{ENVIRONMENT_TAG, REPOSITORY_TAG};
-use super::names::of_label;
+use super::environment::{BRANCH_VARIABLE, ENVIRONMENT_TAG, REPOSITORY_TAG, SHA_VARIABLE, placement_of};
+use super::names::{names, of_label};
 use super::record;
+use crate::task_definition::register_input;
+
+type Policies = BTreeMap<String, Arc<Policy>>;
+/// What DescribeTaskDefinition answered, by ARN; `None` when there is no such revision.
+type Definitions = BTreeMap<String, Option<Value>>;
 
 /// What is to be done about services that no record speaks of.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,12 +29,24 @@ pub struct Plan {
     pub waiting: Vec<String>,
 }
 
-/// What is to be done about these services of a cluster. `was_read` says of a repository whether GitHub was read, whole,
-/// since this store has known it: until then a record may only not have been written yet.
+/// The revisions that have to be looked at: they say which commit runs, and hooks before the removal are told so.
+#[must_use]
+pub fn needs(services: &[Service], policies: &Policies) -> BTreeSet<String> {
+    let has_hooks = |service: &&Service| {
+        let policy = service.tag(REPOSITORY_TAG).and_then(|repository| policies.get(repository));
+        policy.is_some_and(|policy| !policy.hooks.before_destroy.is_empty())
+    };
+    services.iter().filter(has_hooks).map(|service| service.task_definition.clone()).collect()
+}
+
+/// What is to be done about these services of a cluster. `definitions` has what [`needs`] asked for. `was_read` says of a
+/// repository whether GitHub was read, whole, since this store has known it: until then a record may only not have been
+/// written yet.
 pub fn decide(
     services: &[Service],
+    definitions: &Definitions,
     cluster: &str,
-    policies: &BTreeMap<String, Arc<Policy>>,
+    policies: &Policies,
     was_read: impl Fn(&str) -> bool,
     now: Timestamp,
 ) -> Plan {
@@ -49,7 +67,7 @@ pub fn decide(
         let label = policy.and_then(|policy| id.strip_suffix(policy.app.as_str())?.strip_suffix('.'));
         match (policy, label) {
             (Some(policy), Some(label)) if was_read(repository) => {
-                adopted.entry(repository).or_default().push(adopt(policy, label, &services, now));
+                adopted.entry(repository).or_default().push(adopt(policy, label, &services, definitions, now));
             }
             (Some(_), Some(_)) => {}
             _ => plan.waiting.push(format!(
@@ -74,21 +92,57 @@ pub fn decide(
     plan
 }
 
-/// A record that removes what is there of an environment.
-fn adopt(policy: &Policy, label: &str, services: &[&Service], now: Timestamp) -> Environment {
+/// A record that removes what is there of an environment, after its hooks: something runs, and nobody knows whether it was
+/// ever ready.
+fn adopt(
+    policy: &Policy,
+    label: &str,
+    services: &[&Service],
+    definitions: &Definitions,
+    now: Timestamp,
+) -> Environment {
+    let names_of_label = of_label(policy, label);
+    let of_name = |name: &String| services.iter().find(|service| service.name == *name);
+    let own = names_of_label.services.iter().map(of_name);
+    let task_definitions: Vec<String> = own
+        .map(|service| service.map(|service| service.task_definition.clone()).unwrap_or_default())
+        .collect();
     let number = label.strip_prefix("pr-").and_then(|number| number.parse().ok());
-    let subject = number.map_or_else(|| Subject::Branch(label.to_owned()), Subject::PullRequest);
+    let revision = revision(&task_definitions, definitions, number);
+    let branch = Subject::Branch(revision.branch.clone());
+    let subject = match number {
+        Some(number) => Subject::PullRequest(number),
+        None if names(policy, &branch) == names_of_label => branch,
+        None => Subject::Branch(label.to_owned()),
+    };
     let mut record = record::fresh(policy, subject, Revision::default(), record::GITHUB, now);
-    record.names = of_label(policy, label);
+    record.names = names_of_label;
     record::remove(&mut record, "it runs, and no record speaks of it", "sweep", now);
     // Something was done once: without that, there would be nothing to look for.
     record.progress.actions = 1;
+    record.progress.deployed = Some(Deployed { revision, task_definitions, at: now, ..Deployed::default() });
     let resources = &mut record.progress.resources;
     resources.cluster = Some(policy.cluster.clone());
     resources.route = Some(policy.route.clone());
     resources.services = services.iter().map(|service| (service.name.clone(), now)).collect();
     resources.families = resources.services.keys().cloned().collect();
+    let first = record.names.services.first().and_then(of_name);
+    resources.placement = first.map(|service| Value::Object(placement_of(&service.document)));
     record
+}
+
+/// The commit that runs, as far as the variables of its containers say it.
+fn revision(task_definitions: &[String], definitions: &Definitions, number: Option<u64>) -> Revision {
+    let known = task_definitions.iter().filter_map(|arn| definitions.get(arn)?.as_ref());
+    let known: Vec<_> = known.filter_map(register_input).collect();
+    let containers = known.iter().filter_map(|known| known.get("containerDefinitions")?.as_array()).flatten();
+    let variables: Vec<&Value> =
+        containers.filter_map(|container| container["environment"].as_array()).flatten().collect();
+    let said = |name: &str| {
+        let variable = variables.iter().find(|variable| variable["name"] == name);
+        variable.and_then(|variable| variable["value"].as_str()).unwrap_or_default().to_owned()
+    };
+    Revision { sha: said(SHA_VARIABLE), branch: said(BRANCH_VARIABLE), pull_request: number }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Which services without a record are removed.
 
-use longshore_model::preview::Presence;
+use longshore_model::preview::{Hook, HookAction, Presence};
 use serde_json::json;
 
+use super::super::environment;
 use super::super::names::names;
 use super::super::samples::{NOW, branch, policy};
 use super::*;
@@ -15,7 +16,7 @@ fn service(name: &str, repository: &str, id: &str, status: &str) -> Service {
 
 fn decided(services: &[Service], was_read: bool) -> Plan {
     let policies = BTreeMap::from([("octo/shop".to_owned(), Arc::new(policy()))]);
-    decide(services, "previews", &policies, |_| was_read, NOW)
+    decide(services, &Definitions::new(), "previews", &policies, |_| was_read, NOW)
 }
 
 #[test]
@@ -54,4 +55,43 @@ fn more_than_may_go_at_once_is_a_reason_to_stop() {
     assert_eq!(decided(&services(5), true).adopt.len(), 5);
     let many = decided(&services(6), true);
     assert_eq!((many.adopt.len(), many.waiting.len()), (0, 1));
+}
+
+#[test]
+fn its_hooks_are_told_which_commit_runs_and_where() {
+    let mut policy = policy();
+    let action = HookAction::Lambda { function: "drop".into() };
+    policy.hooks.before_destroy = vec![Hook { name: "drop".into(), action, timeout_s: 60 }];
+    let policies = BTreeMap::from([("octo/shop".to_owned(), Arc::new(policy))]);
+    let subject = branch("feature/some thing");
+    let named = names(&policies["octo/shop"], &subject);
+    let mut ours = service(&named.services[0], "octo/shop", &named.id, "ACTIVE");
+    ours.task_definition = "arn:td:4".into();
+    ours.document.insert("launchType".into(), json!("FARGATE"));
+    let foreign = Service { task_definition: "arn:theirs".into(), ..Service::default() };
+    assert_eq!(needs(&[ours.clone(), foreign], &policies), ["arn:td:4".to_owned()].into());
+    let variables = json!([{"name": "LONGSHORE_BRANCH", "value": "feature/some thing"},
+        {"name": "LONGSHORE_SHA", "value": "c0ffee"}]);
+    let containers = json!([{"name": "side"}, {"name": "app", "environment": variables}]);
+    let described = json!({"taskDefinition": {"family": "f", "containerDefinitions": containers}});
+    let adopted = |definition: Option<Value>| {
+        let definitions = Definitions::from([("arn:td:4".to_owned(), definition)]);
+        let plan = decide(&[ours.clone()], &definitions, "previews", &policies, |_| true, NOW);
+        plan.adopt.into_iter().next().unwrap()
+    };
+    let record = adopted(Some(described));
+    let deployed = record.progress.deployed.clone().unwrap();
+    assert_eq!((deployed.revision.sha.as_str(), &deployed.task_definitions[0][..]), ("c0ffee", "arn:td:4"));
+    assert_eq!((&record.subject, &record.names), (&subject, &named), "and not what its label looks like");
+    assert_eq!(record.progress.resources.placement, Some(json!({"launchType": "FARGATE"})));
+    let plan = environment::decide(
+        &record,
+        &environment::Seen { policy: policies.get("octo/shop").cloned(), ..Default::default() },
+        NOW,
+    );
+    assert_eq!(plan.hooks, ["before_destroy/c0ffee/drop"]);
+
+    let unknown = adopted(None);
+    assert_eq!(unknown.subject, branch(&named.label), "nobody says more");
+    assert_eq!(unknown.progress.deployed.unwrap().revision.sha, "");
 }

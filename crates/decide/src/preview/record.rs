@@ -38,7 +38,8 @@ pub fn fresh(policy: &Policy, subject: Subject, revision: Revision, by: &str, no
 
 /// Writes that an environment should go.
 pub fn remove(record: &mut Environment, why: &str, by: &str, now: Timestamp) {
-    let removal = Removal { why: why.to_owned(), by: by.to_owned(), since: now, again: None };
+    let removal =
+        Removal { why: why.to_owned(), by: by.to_owned(), since: now, again: None, without_hooks: false };
     record.wish.presence = Presence::Down(removal);
     record.held = None;
     record.progress.changed_at = now;

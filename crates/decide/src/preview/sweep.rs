@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Environment, HookState, Policy, Presence, Route, State};
+use longshore_model::preview::{Environment, Policy, Presence, Route, State};
 use longshore_model::seen::Task;
 
 use super::environment::{self, Look};
@@ -42,7 +42,7 @@ pub struct ClusterSeen {
 pub struct Plan {
     /// Environments that look for themselves now.
     pub wake: Vec<String>,
-    /// Environments with a hook that has begun and not ended: after a crash it is begun again.
+    /// Environments with a hook that has begun and not ended, and is to be called now: after a crash it is called again.
     pub hooks: Vec<String>,
     /// Services that no record speaks of, by cluster.
     pub unknown: Vec<(String, String)>,
@@ -57,7 +57,7 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Plan {
         if judge.is_due(record) {
             plan.wake.push(record.names.id.clone());
         }
-        if record.progress.hooks.values().any(|hook| hook.state == HookState::Running) {
+        if environment::due_hooks(record, now).next().is_some() {
             plan.hooks.push(record.names.id.clone());
         }
         ours.extend(environment::services(record));
@@ -122,7 +122,7 @@ impl<'a> Judge<'a> {
             && progress.deploying.is_none()
             && progress.intents.is_empty()
             && progress.retry_at.is_none()
-            && !progress.hooks.values().any(|hook| hook.state == HookState::Running);
+            && !progress.hooks.values().any(|hook| hook.state.is_open());
         if !is_quiet {
             return false;
         }

@@ -1,6 +1,6 @@
 //! Who is woken by what.
 
-use longshore_model::preview::{Deployed, HookRun, Intent};
+use longshore_model::preview::{Deployed, HookRun, HookState, Intent};
 
 use super::super::record;
 use super::super::samples::{NOW, environment, policy};
@@ -154,7 +154,11 @@ fn who_waits_for_room_looks_once_in_a_process() {
 fn a_hook_that_has_not_ended_is_begun_again() {
     let mut world = World::new();
     let run = HookRun { state: HookState::Running, attempts: 1, at: NOW };
-    world.record.progress.hooks.insert("after_create/a/seed".into(), run);
+    world.record.progress.hooks.insert("after_create/a/seed".into(), run.clone());
     let plan = world.plan(NOW);
     assert_eq!((plan.hooks.len(), plan.wake.len()), (1, 1));
+    let state = HookState::Uncalled { why: "no answer".into(), again_at: NOW.plus_ms(1) };
+    world.record.progress.hooks.insert("after_create/a/seed".into(), HookRun { state, ..run });
+    assert_eq!(world.plan(NOW).hooks.len(), 0, "it backs off");
+    assert_eq!(world.plan(NOW.plus_ms(1)).hooks.len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use longshore_model::preview::{EntryKind, Environment, HookState, Presence, Sleep, State};
 
-use super::environment::Outcome;
+use super::environment::{self, Outcome};
 
 /// What a change of a record says to people. `by` is who asked for it, when it was asked for; `outcome` is that of the
 /// action whose end is being written.
@@ -23,7 +23,11 @@ pub fn lines(
                 lines.push((EntryKind::Asked, format!("{}: remove it: {}", removal.by, removal.why)));
             }
         }
-        (Some(_), None) => lines.push((EntryKind::State, "nothing of it is left".to_owned())),
+        (Some(before), None) => {
+            let not_run = environment::hooks_not_run(before).map(|not_run| format!("; {not_run}"));
+            let text = format!("nothing of it is left{}", not_run.unwrap_or_default());
+            lines.push((EntryKind::State, text));
+        }
         (Some(before), Some(after)) => {
             asked(before, after, by, &mut lines);
             done(before, after, outcome, &mut lines);
@@ -64,6 +68,14 @@ fn asked(before: &Environment, after: &Environment, who: Option<&str>, lines: &m
         (Presence::Down(_), Presence::Up { by }) => say(by, "make it again".to_owned()),
         (Presence::Up { by: old }, Presence::Up { by }) if old != by => say(by, "keep it".to_owned()),
         _ => {}
+    }
+    let is_given_up =
+        |presence: &Presence| matches!(presence, Presence::Down(removal) if removal.without_hooks);
+    if is_given_up(&new.presence)
+        && !is_given_up(&old.presence)
+        && let Some(hooks) = environment::hooks_left_out(after)
+    {
+        say(by, format!("remove it without its {hooks}"));
     }
     if new.pinned != old.pinned {
         say(by, if new.pinned { "pin it" } else { "unpin it" }.to_owned());
@@ -110,7 +122,9 @@ fn hooks(before: &Environment, after: &Environment, lines: &mut Vec<(EntryKind, 
         lines.push(match &run.state {
             HookState::Running => (EntryKind::Intent, format!("hook {key}")),
             HookState::Done => (EntryKind::Done, format!("hook {key}")),
-            HookState::Failed(why) => (EntryKind::Error, format!("hook {key}: {why}")),
+            HookState::Uncalled { why, .. } | HookState::Failed(why) => {
+                (EntryKind::Error, format!("hook {key}: {why}"))
+            }
         });
     }
 }

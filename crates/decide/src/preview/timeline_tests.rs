@@ -80,6 +80,8 @@ fn states_and_hooks_and_the_end_are_said() {
     assert_eq!(hook(HookState::Done), [(EntryKind::Done, "hook m/s/seed".to_owned())]);
     let failed = hook(HookState::Failed("no".to_owned()));
     assert_eq!(failed, [(EntryKind::Error, "hook m/s/seed: no".to_owned())]);
+    let uncalled = HookState::Uncalled { why: "no answer".to_owned(), again_at: NOW };
+    assert_eq!(hook(uncalled), [(EntryKind::Error, "hook m/s/seed: no answer".to_owned())]);
     let record = environment("feature/x");
     assert_eq!(lines(Some(&record), None, None, None)[0].0, EntryKind::State);
     assert_eq!(lines(None, Some(&record), None, None).len(), 1);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore_decide::preview::environment::{
-    Action, Look, Needs, Outcome, Plan, Seen, SitePlan, complete, decide, hook_due, hook_ended, needs,
-    service_names, took,
+    Action, HookEnd, Look, Needs, Outcome, Plan, Seen, SitePlan, complete, decide, hook_due, hook_ended,
+    needs, service_names, took,
 };
 use longshore_model::preview::{
     Environment, HookState, Moment, Names, Notice, Policy, Presence, Progress, Removal, Revision, Sleep,
@@ -134,6 +134,7 @@ impl World {
             by: "github".into(),
             since: self.now,
             again: again.then(|| "github".to_owned()),
+            without_hooks: false,
         };
         if let Some(record) = &mut self.record {
             record.wish.presence = Presence::Down(removal);
@@ -274,11 +275,11 @@ impl World {
         for key in ended {
             let due = hook_due(&record, &self.policy, key).unwrap();
             assert!(due.context["environment"] == "x.shop" && due.id.contains(key.as_str()));
-            let result = if self.hooks_fail { Err("exit 1".to_owned()) } else { Ok(()) };
+            let end = if self.hooks_fail { HookEnd::Badly("exit 1".to_owned()) } else { HookEnd::Well };
             if record.progress.hooks[key].state == HookState::Running {
                 self.hooks_run.push(key.clone());
             }
-            record = hook_ended(&record, key, &result, self.now);
+            record = hook_ended(&record, Some(&self.policy), key, due.began, &end, self.now);
         }
         self.record = Some(record);
     }

@@ -74,6 +74,9 @@ pub struct Removal {
     /// is left. The wish's revision is then the next life's.
     #[serde(default)]
     pub again: Option<String>,
+    /// A person has asked for it while longshore.toml did not say what its hooks are: it need not wait for them.
+    #[serde(default)]
+    pub without_hooks: bool,
 }
 
 /// What is remembered of an environment that is gone because its time was over or a person said so, while its branch
@@ -139,6 +142,10 @@ pub struct Progress {
     pub hooked: Option<Deployed>,
     /// Hooks that have begun in this life, by their key (`MOMENT/SHA/NAME`).
     pub hooks: BTreeMap<String, HookRun>,
+    /// The names of the hooks before its removal, as longshore.toml had them last: none is skipped when it speaks of the
+    /// repository no more.
+    #[serde(default)]
+    pub before_destroy: Vec<String>,
     /// What was begun and whose outcome is not known: a call that may or may not have reached AWS.
     pub intents: Vec<Intent>,
     /// So many actions were begun in this life: the ordinal in their tokens.
@@ -248,7 +255,7 @@ pub struct Resources {
 pub struct HookRun {
     /// How far it is.
     pub state: HookState,
-    /// How often it was begun.
+    /// How often it was begun, or called when the call could not be made.
     pub attempts: u32,
     /// When it began or ended.
     pub at: Timestamp,
@@ -260,10 +267,25 @@ pub struct HookRun {
 pub enum HookState {
     /// It was begun, or is about to be: after a crash it is begun again, with the same id.
     Running,
+    /// The last call could not be made. It is made again, as the same attempt and with the same id.
+    Uncalled {
+        /// Why, in words.
+        why: String,
+        /// Not before this moment.
+        again_at: Timestamp,
+    },
     /// It did well.
     Done,
     /// It did not.
     Failed(String),
+}
+
+impl HookState {
+    /// Whether it has begun and not ended.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Running | Self::Uncalled { .. })
+    }
 }
 
 /// An action whose outcome is not known.

@@ -8,7 +8,7 @@ use longshore_control::preview::Object;
 use longshore_decide::preview::names::names;
 use longshore_model::preview::view::Command;
 use longshore_model::preview::{
-    Delivery, DeliveryState, Ended, Environment, HookState, Presence, Route, State, Subject,
+    Delivery, DeliveryState, Ended, Environment, Presence, Route, State, Subject,
 };
 use longshore_sim::stage::Chances;
 use longshore_world::{Row, Scan, Store};
@@ -165,7 +165,7 @@ impl Story {
             if !progress.intents.is_empty() {
                 missing.push(format!("{id} has begun {:?}", progress.intents));
             }
-            if progress.hooks.values().any(|run| run.state == HookState::Running) {
+            if progress.hooks.values().any(|run| run.state.is_open()) {
                 missing.push(format!("a hook of {id} runs for ever"));
             }
         }

@@ -19,8 +19,9 @@ use story::Story;
 
 /// Seeds that have found something once. The workload has grown since the first ones did, so that they tell other stories
 /// today: 2 (tasks too many for ever), 19 (what was waited for shown after it was there), 74 (a wish to sleep that waited for
-/// a later look), 1038 (an image that crashes found healthy for a moment).
-const FOUND: [u64; 4] = [2, 19, 74, 1038];
+/// a later look), 1038 (an image that crashes found healthy for a moment), 2228 (two deploys of a commit called a hook under
+/// one id), 3031 (a hook before a removal skipped because its policy was gone).
+const FOUND: [u64; 6] = [2, 19, 74, 1038, 2228, 3031];
 
 /// How a story went.
 struct Told {

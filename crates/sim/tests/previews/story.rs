@@ -273,6 +273,9 @@ impl Story {
         let command = match kind {
             3 | 4 => {
                 self.machine.watch.asked.insert(environment.clone());
+                if self.machine.policies.is_empty() {
+                    self.machine.watch.given_up.insert(environment.clone());
+                }
                 Command::Down { environment: environment.clone() }
             }
             5 => Command::Extend { environment: environment.clone(), seconds },
@@ -342,7 +345,6 @@ impl Story {
     fn take_policy(&mut self) {
         self.without_policy = 3;
         self.machine.watch.say("longshore.toml has no policy any more");
-        self.machine.watch.has_policy = false;
         self.machine.policies = Policies::new();
         (0..self.machine.processes.len()).for_each(|number| self.machine.restart(number));
     }
@@ -350,7 +352,6 @@ impl Story {
     pub(crate) fn give_policy(&mut self) {
         let policy = self.machine.setting.policy.clone();
         self.machine.watch.say("longshore.toml has its policy again");
-        self.machine.watch.has_policy = true;
         self.machine.policies.insert(policy.repository.clone(), policy.into());
         (0..self.machine.processes.len()).for_each(|number| self.machine.restart(number));
     }

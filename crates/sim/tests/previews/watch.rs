@@ -45,7 +45,6 @@ struct Announced {
     process: usize,
     id: String,
     is_new: bool,
-    attempt: u32,
     sha: String,
 }
 
@@ -70,8 +69,11 @@ pub(crate) struct Watch {
     /// Environments that a person has asked something of.
     pub(crate) asked: BTreeSet<String>,
     pub(crate) is_confirmed: bool,
-    /// Without a policy nobody knows of hooks, and a person's word is enough.
-    pub(crate) has_policy: bool,
+    /// Environments that a person has taken down while there was no policy, which says what their hooks are.
+    pub(crate) given_up: BTreeSet<String>,
+    /// Of each environment the hooks that had done well, by their ids, before its deploy began: whoever drops what came
+    /// before would do nothing for these.
+    before_deploy: BTreeMap<String, BTreeSet<String>>,
     announced: Vec<Announced>,
     /// Since when our proxy leads to a task that does not run, by process, environment and task.
     astray: BTreeMap<(usize, String, String), Timestamp>,
@@ -97,7 +99,8 @@ impl Watch {
             commits: BTreeMap::new(),
             asked: BTreeSet::new(),
             is_confirmed: false,
-            has_policy: true,
+            given_up: BTreeSet::new(),
+            before_deploy: BTreeMap::new(),
             announced: Vec::new(),
             astray: BTreeMap::new(),
             acts: 0,
@@ -206,6 +209,17 @@ impl Watch {
         if before.is_none() {
             self.unique(after);
         }
+        if before.is_none_or(|before| before.life != after.life) {
+            self.given_up.remove(id);
+        }
+        let begun = |record: &Environment| {
+            let deploying = record.progress.deploying.as_ref()?;
+            Some((deploying.revision.sha.clone(), deploying.attempt, deploying.at))
+        };
+        if begun(after).is_some() && begun(after) != before.and_then(begun) {
+            let done = self.stage.hooks().into_keys().collect();
+            self.before_deploy.insert(id.clone(), done);
+        }
         let state = before.map_or("-", |before| before.state.word());
         if state != after.state.word() {
             let sha: String = after.wish.revision.sha.chars().take(7).collect();
@@ -220,14 +234,13 @@ impl Watch {
         if announced(after) != before.and_then(announced)
             && let Some(word) = announced(after)
             && let Some((moment, key)) = word.split_once('/')
-            && let ("ready" | "updated", Some((sha, attempt))) = (moment, key.split_once('/'))
+            && let ("ready" | "updated", Some((sha, _))) = (moment, key.split_once('/'))
         {
-            let (is_new, attempt) = (moment == "ready", attempt.parse().unwrap());
+            let is_new = moment == "ready";
             self.announced.push(Announced {
                 process: doing.process,
                 id: id.clone(),
                 is_new,
-                attempt,
                 sha: sha.to_owned(),
             });
         }
@@ -314,14 +327,15 @@ impl Watch {
         }
     }
 
-    /// The hooks before the removal have done well, when there was something to save.
+    /// The hooks before the removal have done well, when there was something to save: with a policy and without one, unless
+    /// a person has given them up.
     fn saved_before(&mut self, record: &Environment, of: &str) {
-        let Some(deployed) = record.progress.deployed.as_ref().filter(|_| self.has_policy) else { return };
+        let id = &record.names.id;
+        let left = record.progress.deployed.as_ref().or(record.progress.hooked.as_ref());
+        let Some(left) = left.filter(|_| !self.given_up.contains(id)) else { return };
         for hook in &self.policy.hooks.before_destroy.clone() {
-            let (sha, attempt) = (&deployed.revision.sha, deployed.attempt);
-            let key =
-                format!("{}/{}/before_destroy/{sha}/{}/{attempt}", record.names.id, record.life, hook.name);
-            if !self.stage.hooks().contains_key(&key) {
+            let call = format!("{id}/{}/before_destroy/{}/{}/", record.life, left.revision.sha, hook.name);
+            if !self.stage.hooks().keys().any(|id| id.starts_with(&call)) {
                 self.wrong(format!("{of} is removed before hook `{}` has done well", hook.name));
             }
         }
@@ -355,8 +369,10 @@ impl Watch {
                 ("after_update", &hooks.after_update)
             };
             for hook in hooks.clone() {
-                let key = format!("{id}/{}/{moment}/{sha}/{}/{}", record.life, hook.name, announced.attempt);
-                if !self.stage.hooks().contains_key(&key) {
+                let call = format!("{id}/{}/{moment}/{sha}/{}/", record.life, hook.name);
+                let before = self.before_deploy.get(id);
+                let is_new = |key: &&String| before.is_none_or(|before| !before.contains(*key));
+                if !self.stage.hooks().keys().filter(is_new).any(|key| key.starts_with(&call)) {
                     self.wrong(format!("{id} is announced before hook `{}` has done well", hook.name));
                 }
             }

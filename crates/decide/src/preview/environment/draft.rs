@@ -111,15 +111,7 @@ impl<'a> Draft<'a> {
     /// Adds a call, unless it has to wait. What takes something away waits for as long as there is a gap in what is seen.
     /// Says whether it was added.
     pub(super) fn push(&mut self, action: Action) -> bool {
-        let removes = matches!(
-            action,
-            Action::DeleteService { .. }
-                | Action::DeleteRule(_)
-                | Action::DeleteListener(_)
-                | Action::DeleteTargetGroup(_)
-                | Action::Deregister(_)
-        );
-        if self.is_blocked() || (removes && self.has_gap) {
+        if self.is_blocked() || (action.takes_away() && self.has_gap) {
             return false;
         }
         let what = took::what(&self.record, &action);

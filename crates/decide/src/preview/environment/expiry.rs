@@ -68,6 +68,7 @@ pub(super) fn turn(draft: &mut Draft<'_>, policy: &Policy) {
             by: "ttl".to_owned(),
             since: now,
             again: None,
+            without_hooks: false,
         });
         draft.record.held = None;
         return;

@@ -1,15 +1,12 @@
-//! Hooks: which is due, what it is told, and how it ended. Whoever runs them is told in each round which ones should be
-//! running; one that runs already is left alone.
+//! Hooks: which comes next, and what waits for it. Whoever calls them is told in each round which ones should be running;
+//! one that runs already is left alone.
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Deployed, Environment, Hook, HookRun, HookState, Moment, Policy, Subject};
-use longshore_model::tag::Tag;
-use serde_json::{Value, json};
+use longshore_model::preview::{Deployed, Environment, Hook, HookRun, HookState, Moment, Policy, Presence};
 
 use super::draft::Draft;
 use super::failure::Fault;
 use super::took::backoff_ms;
-use super::{place, tokens};
 
 const AFTER_CREATE: &str = "after_create";
 const AFTER_UPDATE: &str = "after_update";
@@ -18,27 +15,6 @@ const BEFORE_DESTROY: &str = "before_destroy";
 const LOOK_MS: i64 = 15_000;
 /// Of the failures of one hook, people hear of the first, and then of each so many.
 const TOLD_EACH: u32 = 20;
-
-/// What a hook's call needs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HookDue {
-    /// What is done.
-    pub hook: Hook,
-    /// The same for each attempt at the same hook of the same deploy.
-    pub id: String,
-    /// When this attempt began.
-    pub began: Timestamp,
-    /// The cluster of a task.
-    pub cluster: String,
-    /// The task definition of a task that names none: the revision of the first service.
-    pub task_definition: String,
-    /// Launch type and network of the first service, as in CreateService.
-    pub placement: Value,
-    /// The whole context.
-    pub context: Value,
-    /// Our tags.
-    pub tags: Vec<Tag>,
-}
 
 /// A key's moment, commit and name.
 fn split(key: &str) -> Option<(&str, &str, &str)> {
@@ -55,86 +31,10 @@ fn of_moment<'a>(policy: &'a Policy, moment: &str) -> &'a [Hook] {
     }
 }
 
-/// The hook behind a key of a plan, with all that its call needs; `None` when the policy has no such hook any more.
-#[must_use]
-pub fn hook_due(record: &Environment, policy: &Policy, key: &str) -> Option<HookDue> {
+/// The hook of a key; `None` when the policy has no such hook any more.
+pub(super) fn hook_of<'a>(policy: &'a Policy, key: &str) -> Option<&'a Hook> {
     let (moment, _, name) = split(key)?;
-    let hook = of_moment(policy, moment).iter().find(|hook| hook.name == name)?.clone();
-    let progress = &record.progress;
-    let deploy = progress.deploying.as_ref().or_else(|| left_behind(record));
-    let attempt = deploy.map_or(record.wish.attempt, |deploy| deploy.attempt);
-    let cluster = place::cluster(record, Some(policy)).unwrap_or_default().to_owned();
-    Some(HookDue {
-        id: format!("{}/{}/{key}/{attempt}", record.names.id, record.life),
-        task_definition: deploy
-            .and_then(|deploy| deploy.task_definitions.first().cloned())
-            .unwrap_or_default(),
-        placement: progress.resources.placement.clone().unwrap_or_else(|| json!({})),
-        context: context(record, policy, moment),
-        tags: tokens::tags(record),
-        began: progress.hooks.get(key).map(|run| run.at).unwrap_or_default(),
-        cluster,
-        hook,
-    })
-}
-
-/// All that there is to know of an environment. No secrets are in it.
-fn context(record: &Environment, policy: &Policy, moment: &str) -> Value {
-    let resources = &record.progress.resources;
-    let deploy = record.progress.deploying.as_ref().or_else(|| left_behind(record));
-    let revision = deploy.map_or(&record.wish.revision, |deploy| &deploy.revision);
-    let subject = match &record.subject {
-        Subject::Branch(name) => json!({"branch": name}),
-        Subject::PullRequest(number) => json!({"pull_request": number}),
-    };
-    let services: Vec<Value> = policy
-        .services
-        .iter()
-        .enumerate()
-        .map(|(index, service)| {
-            json!({
-                "name": service.name,
-                "service": record.names.services.get(index),
-                "task_definition": deploy.and_then(|deploy| deploy.task_definitions.get(index)),
-                "target_group": resources.target_groups.get(&service.name),
-                "port": service.port,
-            })
-        })
-        .collect();
-    json!({
-        "moment": moment,
-        "environment": record.names.id,
-        "life": record.life,
-        "repository": record.repository,
-        "subject": subject,
-        "revision": {"sha": revision.sha, "branch": revision.branch, "pull_request": revision.pull_request},
-        "cluster": place::cluster(record, Some(policy)),
-        "services": services,
-        "url": place::url(record, Some(policy)),
-        "host": place::host(record, Some(policy)),
-        "port": resources.port,
-        "load_balancer": resources.dns_name,
-        "listener": resources.listener,
-    })
-}
-
-/// The record after a hook has ended, well or with a reason.
-#[must_use]
-pub fn hook_ended(
-    record: &Environment,
-    key: &str,
-    result: &Result<(), String>,
-    now: Timestamp,
-) -> Environment {
-    let mut record = record.clone();
-    if let Some(run) = record.progress.hooks.get_mut(key) {
-        run.at = now;
-        run.state = match result {
-            Ok(()) => HookState::Done,
-            Err(why) => HookState::Failed(why.clone()),
-        };
-    }
-    record
+    of_moment(policy, moment).iter().find(|hook| hook.name == name)
 }
 
 /// Whether a key is of a hook after a deploy.
@@ -165,10 +65,14 @@ fn all_in_flight<'a>(
     now: Timestamp,
 ) -> impl Iterator<Item = (&'a String, &'a str)> {
     record.progress.hooks.iter().filter_map(move |(key, run)| {
-        let (moment, _, name) = split(key)?;
-        let hook = of_moment(policy, moment).iter().find(|hook| hook.name == name)?;
-        let runs = run.state == HookState::Running && now < run.at.plus_seconds(i64::from(hook.timeout_s));
-        runs.then_some((key, name))
+        let hook = hook_of(policy, key)?;
+        // When its last call began, or will.
+        let called = match &run.state {
+            HookState::Running => run.at,
+            HookState::Uncalled { again_at, .. } => *again_at,
+            HookState::Done | HookState::Failed(_) => return None,
+        };
+        (now < called.plus_seconds(i64::from(hook.timeout_s))).then_some((key, hook.name.as_str()))
     })
 }
 
@@ -186,7 +90,7 @@ pub(super) fn after(draft: &mut Draft<'_>, policy: &Policy) -> Result<bool, Faul
             Some(HookState::Failed(why)) => {
                 return Err(Fault::from(format!("hook `{}` ({moment}) failed: {why}", hook.name)));
             }
-            Some(HookState::Running) => {
+            Some(HookState::Running | HookState::Uncalled { .. }) => {
                 runs(draft, &key, &hook.name);
                 return Ok(false);
             }
@@ -200,10 +104,60 @@ pub(super) fn after(draft: &mut Draft<'_>, policy: &Policy) -> Result<bool, Faul
     Ok(true)
 }
 
+/// Keeps the names of the hooks before the removal, for the time when no policy says them any more.
+pub(super) fn remember(draft: &mut Draft<'_>, policy: &Policy) {
+    let names = policy.hooks.before_destroy.iter().map(|hook| &hook.name);
+    let known = &mut draft.record.progress.before_destroy;
+    if !names.clone().eq(known.iter()) {
+        *known = names.cloned().collect();
+    }
+}
+
+/// The key of a hook before the removal.
+fn destroy_key(left_behind: &Deployed, name: &str) -> String {
+    format!("{BEFORE_DESTROY}/{}/{name}", left_behind.revision.sha)
+}
+
+/// The names of the hooks before the removal that have not done well, as far as the record knows them. None, where there is
+/// nothing to clean up.
+fn left_out(record: &Environment) -> Vec<&String> {
+    let Some(left_behind) = left_behind(record) else { return Vec::new() };
+    let has_done = |name: &String| {
+        let run = record.progress.hooks.get(&destroy_key(left_behind, name));
+        run.is_some_and(|run| run.state == HookState::Done)
+    };
+    record.progress.before_destroy.iter().filter(|name| !has_done(name)).collect()
+}
+
+/// The same in words, such as "hook `a`" or "hooks `a` and `b`"; `None` when all have done well.
+#[must_use]
+pub fn hooks_left_out(record: &Environment) -> Option<String> {
+    let names: Vec<String> = left_out(record).into_iter().map(|name| format!("`{name}`")).collect();
+    match &names[..] {
+        [] => None,
+        [one] => Some(format!("hook {one}")),
+        [first @ .., last] => Some(format!("hooks {} and {last}", first.join(", "))),
+    }
+}
+
+/// Of an environment that is gone: "its hook `a` was not run", when that is so.
+#[must_use]
+pub fn hooks_not_run(record: &Environment) -> Option<String> {
+    let verb = if left_out(record).len() == 1 { "was" } else { "were" };
+    hooks_left_out(record).map(|hooks| format!("its {hooks} {verb} not run"))
+}
+
+/// Whether the hooks of a removal keep everything else from being looked at. A person who has asked for it without a policy
+/// need not wait for hooks that nobody knows.
+pub(super) fn come_first(record: &Environment, policy: Option<&Policy>) -> bool {
+    let is_given_up = matches!(&record.wish.presence, Presence::Down(removal) if removal.without_hooks);
+    !left_out(record).is_empty() && (policy.is_some() || !is_given_up)
+}
+
 /// The hooks before a removal, in their order; one that fails is tried again until it does well. What still runs after a
 /// deploy is waited for: what it makes must be there to be cleaned up. Says whether all have done well.
 pub(super) fn before_destroy(draft: &mut Draft<'_>) -> bool {
-    let Some(policy) = &draft.seen.policy else { return true };
+    let Some(policy) = &draft.seen.policy else { return without_policy(draft) };
     let of_deploy = all_in_flight(&draft.record, policy, draft.now)
         .find(|(key, _)| is_after(key))
         .map(|(key, name)| (key.clone(), name.to_owned()));
@@ -213,41 +167,64 @@ pub(super) fn before_destroy(draft: &mut Draft<'_>) -> bool {
     }
     let Some(deployed) = left_behind(&draft.record).cloned() else { return true };
     for hook in &policy.hooks.before_destroy {
-        let key = format!("{BEFORE_DESTROY}/{}/{}", deployed.revision.sha, hook.name);
+        let key = destroy_key(&deployed, &hook.name);
         let Some(run) = draft.record.progress.hooks.get(&key).cloned() else {
             start(draft, &key, 1);
             runs(draft, &key, &hook.name);
             return false;
         };
-        match run.state {
-            HookState::Done => {}
-            HookState::Running => {
-                runs(draft, &key, &hook.name);
-                return false;
-            }
-            HookState::Failed(why) => {
-                if run.attempts == 1 || run.attempts % TOLD_EACH == 0 {
-                    let id = draft.record.names.id.clone();
-                    let text = format!(
-                        "hook `{}` before the removal of {id} failed {} times: {why}. It is tried again until it does \
-                         well; nothing is removed before",
-                        hook.name, run.attempts
-                    );
-                    draft.tell(Moment::HookFailed, &format!("{key}/{}", run.attempts), text, Vec::new());
-                }
-                let again = run.at.plus_ms(backoff_ms(run.attempts));
-                if draft.now >= again {
-                    start(draft, &key, run.attempts + 1);
-                    runs(draft, &key, &hook.name);
-                } else {
-                    draft.wait(format!("hook `{}` failed ({why}); it is tried again", hook.name));
-                    draft.look_at(again);
-                }
-                return false;
-            }
+        if run.state == HookState::Done {
+            continue;
         }
+        tell_of_failure(draft, hook, &key, &run);
+        if let HookState::Failed(why) = &run.state {
+            let again = run.at.plus_ms(backoff_ms(run.attempts));
+            if draft.now < again {
+                draft.wait(format!("hook `{}` failed ({why}); it is tried again", hook.name));
+                draft.look_at(again);
+                return false;
+            }
+            start(draft, &key, run.attempts.saturating_add(1));
+        }
+        runs(draft, &key, &hook.name);
+        return false;
     }
     true
+}
+
+/// Nobody knows what its hooks are: it waits, unless a person has asked for its end nevertheless.
+fn without_policy(draft: &mut Draft<'_>) -> bool {
+    if !come_first(&draft.record, None) {
+        return true;
+    }
+    let hooks = hooks_left_out(&draft.record).unwrap_or_default();
+    draft.wait(format!(
+        "its {hooks} must do well before anything is removed, and longshore.toml has no [[preview]] for {} any more: \
+         give it one, or say `down`, which removes it without",
+        draft.record.repository
+    ));
+    draft.look_late();
+    false
+}
+
+/// Tells people of the first failure of a hook before the removal, and then of few.
+fn tell_of_failure(draft: &mut Draft<'_>, hook: &Hook, key: &str, run: &HookRun) {
+    let (failures, why) = match &run.state {
+        HookState::Failed(why) => (run.attempts, why),
+        // The attempt that is to come is counted already.
+        HookState::Uncalled { why, .. } => (run.attempts.saturating_sub(1), why),
+        HookState::Running | HookState::Done => return,
+    };
+    if failures == 1 || failures % TOLD_EACH == 0 {
+        let times = if failures == 1 { "once".to_owned() } else { format!("{failures} times") };
+        let id = draft.record.names.id.clone();
+        let text = format!(
+            "hook `{}` before the removal of {id} failed {times}: {why}. It is tried again until it does well; nothing is \
+             removed before",
+            hook.name
+        );
+        draft.tell(Moment::HookFailed, &format!("{key}/{failures}"), text, Vec::new());
+    }
 }
 
 fn start(draft: &mut Draft<'_>, key: &str, attempts: u32) {
@@ -260,8 +237,15 @@ fn start(draft: &mut Draft<'_>, key: &str, attempts: u32) {
 
 fn runs(draft: &mut Draft<'_>, key: &str, name: &str) {
     draft.hooks.push(key.to_owned());
-    draft.wait(format!("hook `{name}` runs"));
-    draft.look_at(draft.now.plus_ms(LOOK_MS));
+    let state = draft.record.progress.hooks.get(key).map(|run| run.state.clone());
+    let look_at = draft.now.plus_ms(LOOK_MS);
+    if let Some(HookState::Uncalled { why, again_at }) = state {
+        draft.wait(format!("hook `{name}` could not be called ({why}); it is tried again"));
+        draft.look_at(again_at.min(look_at));
+    } else {
+        draft.wait(format!("hook `{name}` runs"));
+        draft.look_at(look_at);
+    }
 }
 
 #[cfg(test)]

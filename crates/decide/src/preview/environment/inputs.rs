@@ -18,6 +18,11 @@ pub(super) const URL_TO_COME: &str = "{{ longshore url }}";
 /// The variable that it stands in.
 pub(super) const URL_VARIABLE: &str = "LONGSHORE_URL";
 
+/// The variable with the branch.
+pub(crate) const BRANCH_VARIABLE: &str = "LONGSHORE_BRANCH";
+/// The variable with the commit.
+pub(crate) const SHA_VARIABLE: &str = "LONGSHORE_SHA";
+
 /// ECS's limit on tags of one resource.
 const TAGS_LIMIT: usize = 50;
 
@@ -88,8 +93,8 @@ fn own_variables(record: &Environment, revision: &Revision) -> Vec<(String, Stri
     let url = place::url(record, None).unwrap_or_else(|| URL_TO_COME.to_owned());
     let own = [
         ("LONGSHORE_ENVIRONMENT", record.names.id.clone()),
-        ("LONGSHORE_BRANCH", revision.branch.clone()),
-        ("LONGSHORE_SHA", revision.sha.clone()),
+        (BRANCH_VARIABLE, revision.branch.clone()),
+        (SHA_VARIABLE, revision.sha.clone()),
         (URL_VARIABLE, url),
     ];
     own.map(|(name, value)| (name.to_owned(), value)).into()
@@ -251,8 +256,8 @@ fn placement(
     Ok(input)
 }
 
-/// The members of CreateService that a task takes, too.
-pub(super) fn placement_of(input: &Map<String, Value>) -> Map<String, Value> {
+/// The members of CreateService, and of a service, that a task takes, too.
+pub(crate) fn placement_of(input: &Map<String, Value>) -> Map<String, Value> {
     const MEMBERS: [&str; 5] = [
         "capacityProviderStrategy",
         "launchType",

@@ -1,7 +1,7 @@
 //! What happens next to an environment.
 //!
 //! Guarantees: what could not be looked at is neither changed nor removed. What lacks our tags is never touched. A newer
-//! wish ends what an older one began. `Removed` is said, and the record forgotten, only after every kind of thing that
+//! wish ends what an older one began. Hooks before the removal are never skipped in silence. `Removed` is said, and the record forgotten, only after every kind of thing that
 //! an environment can have was seen to be gone.
 
 mod complete;
@@ -9,6 +9,7 @@ mod deploy;
 mod draft;
 mod expiry;
 mod failure;
+mod hook_call;
 mod hooks;
 mod inputs;
 mod milestones;
@@ -37,7 +38,9 @@ use self::draft::Draft;
 
 pub use self::complete::complete;
 pub use self::expiry::schedule;
-pub use self::hooks::{HookDue, hook_due, hook_ended};
+pub use self::hook_call::{HookDue, HookEnd, due_hooks, hook_due, hook_ended};
+pub use self::hooks::{hooks_left_out, hooks_not_run};
+pub(crate) use self::inputs::{BRANCH_VARIABLE, SHA_VARIABLE, placement_of};
 pub use self::needs::needs;
 pub(crate) use self::place::services;
 pub use self::place::{cluster, entrance, host, host_of_answering, route, service_names, url};
@@ -50,6 +53,7 @@ pub fn decide(record: &Environment, seen: &Seen, now: Timestamp) -> Plan {
     let mut draft = Draft::new(record, seen, now);
     if let Some(policy) = &seen.policy {
         expiry::turn(&mut draft, policy);
+        hooks::remember(&mut draft, policy);
     }
     match (&draft.record.wish.presence, &seen.policy) {
         (Presence::Down(_), _) => removal::decide(&mut draft),

@@ -18,7 +18,7 @@ const REVISIONS_AT_ONCE: usize = 20;
 /// What has to be looked at before something is removed, and before it is called gone.
 pub(super) fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> Needs {
     let progress = &record.progress;
-    if progress.actions == 0 || is_blocked(record, now) || waits_for_hooks(record, policy) {
+    if progress.actions == 0 || is_blocked(record, now) || hooks::come_first(record, policy) {
         return Needs::default();
     }
     Needs {
@@ -27,16 +27,6 @@ pub(super) fn needs(record: &Environment, policy: Option<&Policy>, now: Timestam
         balancer: has_balancer(record, policy),
         ..Needs::default()
     }
-}
-
-/// Whether hooks come first. Then nothing else is looked at.
-fn waits_for_hooks(record: &Environment, policy: Option<&Policy>) -> bool {
-    let hooks = policy.map_or(0, |policy| policy.hooks.before_destroy.len());
-    let done =
-        record.progress.hooks.iter().filter(|(key, run)| {
-            !hooks::is_after(key) && run.state == longshore_model::preview::HookState::Done
-        });
-    hooks::left_behind(record).is_some() && done.count() < hooks
 }
 
 fn has_balancer(record: &Environment, policy: Option<&Policy>) -> bool {
@@ -180,7 +170,14 @@ fn gone(draft: &mut Draft<'_>, removal: &Removal) {
     let id = draft.record.names.id.clone();
     draft.close_intents();
     if draft.record.progress.announced.is_some() {
-        draft.tell(Moment::Removed, "removed", format!("{id} is gone: {}", removal.why), Vec::new());
+        let mut text = format!("{id} is gone: {}", removal.why);
+        if let Some(not_run) = hooks::hooks_not_run(&draft.record) {
+            let repository = &draft.record.repository;
+            text.push_str(&format!(
+                "; {not_run}, because longshore.toml has no [[preview]] for {repository}"
+            ));
+        }
+        draft.tell(Moment::Removed, "removed", text, Vec::new());
     }
     route_proxy::remove(draft);
     draft.forget = true;

@@ -13,7 +13,13 @@ const NOW: Timestamp = Timestamp(500_000);
 
 fn leaving() -> Environment {
     let mut record = samples::record();
-    let removal = Removal { why: "branch deleted".into(), by: "github".into(), since: NOW, again: None };
+    let removal = Removal {
+        why: "branch deleted".into(),
+        by: "github".into(),
+        since: NOW,
+        again: None,
+        without_hooks: false,
+    };
     record.wish.presence = Presence::Down(removal);
     record.state = State::Removing;
     record.progress.actions = 3;

@@ -2,9 +2,10 @@
 
 use longshore_model::Timestamp;
 use longshore_model::preview::{
-    Access, Environment, Names, Policy, Presence, Progress, Revision, Route, ServicePolicy, Sleep, State,
-    Subject, Wish,
+    Access, Deployed, Environment, Hook, HookAction, Hooks, Names, Policy, Presence, Progress, Revision,
+    Route, ServicePolicy, Sleep, State, Subject, Wish,
 };
+use serde_json::json;
 
 pub(super) fn policy() -> Policy {
     let route = Route::Proxy {
@@ -52,4 +53,26 @@ pub(super) fn record() -> Environment {
         held: None,
         waiting: Vec::new(),
     }
+}
+
+fn hook(name: &str) -> Hook {
+    let action = HookAction::Https { url: "https://hooks.test".into(), secret_env: "HOOK_KEY".into() };
+    Hook { name: name.into(), action, timeout_s: 60 }
+}
+
+/// A deploy that goes on, with a hook after it and one before the removal.
+pub(super) fn with_hooks() -> (Environment, Policy) {
+    let mut policy = policy();
+    policy.hooks.after_create = vec![hook("load/data")];
+    policy.hooks.before_destroy = vec![hook("drop")];
+    let mut record = record();
+    record.progress.deploying = Some(Deployed {
+        revision: record.wish.revision.clone(),
+        task_definitions: vec!["arn:td:3".into()],
+        at: Timestamp(900),
+        ..Deployed::default()
+    });
+    record.progress.resources.target_groups = [("web".to_owned(), "arn:tg".to_owned())].into();
+    record.progress.resources.placement = Some(json!({"launchType": "FARGATE"}));
+    (record, policy)
 }

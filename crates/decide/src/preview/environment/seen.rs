@@ -189,6 +189,27 @@ pub enum Action {
     Deregister(String),
 }
 
+impl Action {
+    /// Whether it takes something away: it waits for as long as there is a gap in what is seen, and what is gone already
+    /// counts as done.
+    #[must_use]
+    pub const fn takes_away(&self) -> bool {
+        match self {
+            Self::DeleteService { .. }
+            | Self::DeleteRule(_)
+            | Self::DeleteListener(_)
+            | Self::DeleteTargetGroup(_)
+            | Self::Deregister(_) => true,
+            Self::Register(..)
+            | Self::CreateService(..)
+            | Self::UpdateService(..)
+            | Self::CreateTargetGroup(..)
+            | Self::CreateListener { .. }
+            | Self::CreateRule { .. } => false,
+        }
+    }
+}
+
 /// What an action came to, for [`crate::preview::environment`] to write into the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -63,7 +63,7 @@ pub fn took(record: &Environment, action: &Action, outcome: &Outcome, now: Times
             }
             done(&mut record, action, arn.as_deref(), now);
         }
-        Outcome::Failed(Kind::NotFound, _) if takes_away(action) => {
+        Outcome::Failed(Kind::NotFound, _) if action.takes_away() => {
             if let Some(place) = place {
                 record.progress.intents.remove(place);
             }
@@ -72,17 +72,6 @@ pub fn took(record: &Environment, action: &Action, outcome: &Outcome, now: Times
         Outcome::Failed(kind, why) => failed(&mut record, action, place, (*kind, why), now),
     }
     record
-}
-
-fn takes_away(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::DeleteService { .. }
-            | Action::DeleteRule(_)
-            | Action::DeleteListener(_)
-            | Action::DeleteTargetGroup(_)
-            | Action::Deregister(_)
-    )
 }
 
 fn done(record: &mut Environment, action: &Action, arn: Option<&str>, now: Timestamp) {
@@ -153,7 +142,7 @@ fn failed(
     progress.retry_at = Some(now.plus_ms(wait));
     progress.trouble = Some(words.clone());
     progress.steady = false;
-    if is_final(kind, why) && !takes_away(action) && record.state != State::Removing {
+    if is_final(kind, why) && !action.takes_away() && record.state != State::Removing {
         give_up(record, words, now);
     }
 }

@@ -1,9 +1,7 @@
 //! What is wanted of an environment, beside what was tried and what is there.
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{
-    Deployed, Environment, Failure, HookState, Policy, Progress, Resources, State,
-};
+use longshore_model::preview::{Deployed, Environment, Failure, Policy, Progress, Resources, State};
 
 use super::sleep;
 use super::tokens::shape;
@@ -104,7 +102,6 @@ pub(super) fn reborn(record: &Environment, now: Timestamp) -> Environment {
     record.life += 1;
     record.state = State::Creating;
     // A hook that runs still must end before anything is made anew.
-    let is_running = |state: &HookState| *state == HookState::Running;
     record.progress = Progress {
         created_at: now,
         changed_at: now,
@@ -116,7 +113,7 @@ pub(super) fn reborn(record: &Environment, now: Timestamp) -> Environment {
             route: before.resources.route,
             ..Resources::default()
         },
-        hooks: before.hooks.into_iter().filter(|(_, run)| is_running(&run.state)).collect(),
+        hooks: before.hooks.into_iter().filter(|(_, run)| run.state.is_open()).collect(),
         actions: before.actions,
         intents: before.intents,
         announced: before.announced,
