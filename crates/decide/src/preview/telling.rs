@@ -1,7 +1,8 @@
 //! Which notices a notifier is told next. Each once, in the order of their keys, however late they were stored.
 //!
 //! Guarantee: a notice whose key is at most `LATE_MS` older than others that were told before is told, too. Notices get
-//! their keys when they are made and are seen when they are stored, and two rounds may do these in different order.
+//! their keys when they are made and are seen when they are stored, and two rounds may do these in different order. A clock
+//! that goes back makes keys that are older still: they are told as long as there are not too many between.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 /// So much later than its key says may a notice be stored.
 const LATE_MS: i64 = 15 * 60 * 1000;
+
+/// So many that were told last are remembered one by one, however old they seem to be: the clock may have gone back.
+const REMEMBERED: usize = 100;
 
 /// A notifier that is new is told what is this old at most, and not all that ever was.
 const BEGIN_MS: i64 = 10 * 60 * 1000;
@@ -37,11 +41,11 @@ impl Told {
     }
 
     /// It was told. Notices are told in the order of their keys, so that whatever is old enough and not due any more
-    /// needs not be remembered one by one.
+    /// needs not be remembered one by one, but for the last ones.
     pub fn add(&mut self, key: &str, now: Timestamp) {
         self.beyond.insert(key.to_owned());
         let settled = moment(now.plus_ms(-LATE_MS));
-        while self.beyond.first().is_some_and(|first| *first < settled) {
+        while self.beyond.len() > REMEMBERED && self.beyond.first().is_some_and(|first| *first < settled) {
             self.up_to = self.beyond.pop_first().unwrap_or_default();
         }
     }
@@ -79,9 +83,24 @@ mod tests {
         told.add(&key(101, "b"), at(101));
         assert!(!told.is_due(&key(101, "b")));
         assert!(told.is_due(&key(101, "a")) && told.is_due(&key(100, "z")), "stored later than its key says");
-        told.add(&key(120, "c"), at(120));
-        assert_eq!((told.up_to.as_str(), told.beyond.len()), (key(101, "b").as_str(), 1));
-        assert!(!told.is_due(&key(101, "b")) && !told.is_due(&key(120, "c")) && told.is_due(&key(106, "x")));
+        for number in 0..REMEMBERED {
+            told.add(&key(120, &format!("c{number:03}")), at(120));
+        }
+        assert_eq!((told.up_to.as_str(), told.beyond.len()), (key(101, "b").as_str(), REMEMBERED));
+        assert!(
+            !told.is_due(&key(101, "b")) && !told.is_due(&key(120, "c007")) && told.is_due(&key(106, "x"))
+        );
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_loses_nothing_and_doubles_nothing() {
+        let at = |minutes: i64| Timestamp(minutes * 60_000);
+        let mut told = Told::begin(at(100));
+        for (minutes, name) in [(101, "a"), (160, "b"), (200, "c")] {
+            told.add(&key(minutes, name), at(minutes));
+        }
+        assert!(told.is_due(&key(102, "d")), "the clock was 98 minutes ahead");
+        assert!([(101, "a"), (160, "b"), (200, "c")].iter().all(|(it, name)| !told.is_due(&key(*it, name))));
     }
 
     #[test]
