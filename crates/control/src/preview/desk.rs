@@ -150,7 +150,7 @@ impl Desk {
         let mut chronicle = Chronicle::new(id, "request");
         records::amend(&self.book, id, &Change::default(), &mut chronicle, self.clock.now(), |record| {
             let Some(record) = record else { return Requested::Known };
-            let policy = self.policies.get(&record.repository);
+            let policy = find::by_repository(&self.policies, &record.repository);
             activity::requested(record, policy.map(AsRef::as_ref), at)
         })
         .await
@@ -174,7 +174,7 @@ impl Desk {
 
     async fn change(&self, command: &Command, name: &str, who: &str) -> Result<String, Error> {
         let record = self.find(name).await?;
-        let policy = self.policies.get(&record.repository);
+        let policy = find::by_repository(&self.policies, &record.repository);
         self.write(&record.names.id, who, |record, now| match policy {
             Some(policy) => command::apply(record, command, policy, who, now, None),
             None => command::apply_without_policy(record, command, who, now),

@@ -152,14 +152,14 @@ impl Previews {
     ) -> Result<(), Error> {
         let id = &record.names.id;
         let (Some(routes), Some(site)) = (&self.world.routes, site) else { return Ok(()) };
-        let (Some(site), Some(policy)) = (site, self.policy_of(record)) else {
+        let (Some(site), Some(policy)) = (site, self.policy_as_named(record)) else {
             return self.close(id).await;
         };
         let site = Site {
             environment: id.clone(),
             host: site.host.clone(),
             services: services(site),
-            policy: policy.clone(),
+            policy,
             closed: site.closed.clone(),
         };
         if self.memory().sites.get(id) == Some(&site) {

@@ -9,7 +9,7 @@ use longshore_model::seen::Service;
 
 use super::environment::{ENVIRONMENT_TAG, REPOSITORY_TAG};
 use super::names::of_label;
-use super::record;
+use super::{find, record};
 
 /// What is to be done about services that no record speaks of.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -17,13 +17,17 @@ use super::record;
 pub struct Plan {
     /// Records that remove what is there, whole.
     pub adopt: Vec<Environment>,
-    /// Names of services that are not ours: they need not be looked at again.
-    pub foreign: Vec<String>,
     /// What is left alone, and why, in sentences.
     pub waiting: Vec<String>,
 }
 
-/// What is to be done about these services of a cluster. `was_read` says of a repository whether GitHub was read, whole,
+/// Whether a service has our tags, of whichever environment and daemon.
+#[must_use]
+pub fn is_tagged(service: &Service) -> bool {
+    service.tag(REPOSITORY_TAG).is_some() && service.tag(ENVIRONMENT_TAG).is_some()
+}
+
+/// What is to be done about these services of a cluster: all that have our tags and are in no record. `was_read` says of a repository whether GitHub was read, whole,
 /// since this store has known it: until then a record may only not have been written yet.
 pub fn decide(
     services: &[Service],
@@ -34,22 +38,18 @@ pub fn decide(
 ) -> Plan {
     let mut plan = Plan::default();
     let mut orphans: BTreeMap<(&str, &str), Vec<&Service>> = BTreeMap::new();
-    for service in services {
-        match (service.tag(REPOSITORY_TAG), service.tag(ENVIRONMENT_TAG)) {
-            (Some(repository), Some(id)) if service.status == "ACTIVE" => {
-                orphans.entry((repository, id)).or_default().push(service);
-            }
-            (Some(_), Some(_)) => {}
-            _ => plan.foreign.push(service.name.clone()),
+    for service in services.iter().filter(|service| service.status == "ACTIVE") {
+        if let (Some(repository), Some(id)) = (service.tag(REPOSITORY_TAG), service.tag(ENVIRONMENT_TAG)) {
+            orphans.entry((repository, id)).or_default().push(service);
         }
     }
     let mut adopted: BTreeMap<&str, Vec<Environment>> = BTreeMap::new();
     for ((repository, id), services) in orphans {
-        let policy = policies.get(repository).filter(|policy| policy.cluster == cluster);
+        let policy = find::by_repository(policies, repository).filter(|policy| policy.cluster == cluster);
         let label = policy.and_then(|policy| id.strip_suffix(policy.app.as_str())?.strip_suffix('.'));
         match (policy, label) {
-            (Some(policy), Some(label)) if was_read(repository) => {
-                adopted.entry(repository).or_default().push(adopt(policy, label, &services, now));
+            (Some(policy), Some(label)) if was_read(&policy.repository) => {
+                adopted.entry(&policy.repository).or_default().push(adopt(policy, repository, label, &services, now));
             }
             (Some(_), Some(_)) => {}
             _ => plan.waiting.push(format!(
@@ -59,7 +59,7 @@ pub fn decide(
         }
     }
     for (repository, mut records) in adopted {
-        let most = policies.get(repository).map_or(0, |policy| policy.limits.removals);
+        let most = find::by_repository(policies, repository).map_or(0, |policy| policy.limits.removals);
         if u32::try_from(records.len()).is_ok_and(|count| count <= most) {
             plan.adopt.append(&mut records);
         } else {
@@ -75,11 +75,19 @@ pub fn decide(
 }
 
 /// A record that removes what is there of an environment.
-fn adopt(policy: &Policy, label: &str, services: &[&Service], now: Timestamp) -> Environment {
+fn adopt(
+    policy: &Policy,
+    repository: &str,
+    label: &str,
+    services: &[&Service],
+    now: Timestamp,
+) -> Environment {
     let number = label.strip_prefix("pr-").and_then(|number| number.parse().ok());
     let subject = number.map_or_else(|| Subject::Branch(label.to_owned()), Subject::PullRequest);
     let mut record = record::fresh(policy, subject, Revision::default(), record::GITHUB, now);
     record.names = of_label(policy, label);
+    // As its tags say it, whatever its case is now.
+    repository.clone_into(&mut record.repository);
     record::remove(&mut record, "it runs, and no record speaks of it", "sweep", now);
     // Something was done once: without that, there would be nothing to look for.
     record.progress.actions = 1;

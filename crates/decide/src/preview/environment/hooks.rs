@@ -6,7 +6,7 @@ use longshore_model::preview::{Deployed, Environment, Hook, HookRun, HookState, 
 use longshore_model::tag::Tag;
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::{Draft, is_within};
 use super::failure::Fault;
 use super::took::backoff_ms;
 use super::{place, tokens};
@@ -80,6 +80,7 @@ pub fn hook_due(record: &Environment, policy: &Policy, key: &str) -> Option<Hook
 
 /// All that there is to know of an environment. No secrets are in it.
 fn context(record: &Environment, policy: &Policy, moment: &str) -> Value {
+    let named = tokens::as_named(record, policy);
     let resources = &record.progress.resources;
     let deploy = record.progress.deploying.as_ref().or_else(|| left_behind(record));
     let revision = deploy.map_or(&record.wish.revision, |deploy| &deploy.revision);
@@ -87,7 +88,7 @@ fn context(record: &Environment, policy: &Policy, moment: &str) -> Value {
         Subject::Branch(name) => json!({"branch": name}),
         Subject::PullRequest(number) => json!({"pull_request": number}),
     };
-    let services: Vec<Value> = policy
+    let services: Vec<Value> = named
         .services
         .iter()
         .enumerate()
@@ -167,7 +168,8 @@ fn all_in_flight<'a>(
     record.progress.hooks.iter().filter_map(move |(key, run)| {
         let (moment, _, name) = split(key)?;
         let hook = of_moment(policy, moment).iter().find(|hook| hook.name == name)?;
-        let runs = run.state == HookState::Running && now < run.at.plus_seconds(i64::from(hook.timeout_s));
+        let runs =
+            run.state == HookState::Running && is_within(run.at, now, i64::from(hook.timeout_s) * 1000);
         runs.then_some((key, name))
     })
 }
@@ -235,8 +237,9 @@ pub(super) fn before_destroy(draft: &mut Draft<'_>) -> bool {
                     );
                     draft.tell(Moment::HookFailed, &format!("{key}/{}", run.attempts), text, Vec::new());
                 }
-                let again = run.at.plus_ms(backoff_ms(run.attempts));
-                if draft.now >= again {
+                let wait = backoff_ms(run.attempts);
+                let again = run.at.plus_ms(wait);
+                if !is_within(run.at, draft.now, wait) {
                     start(draft, &key, run.attempts + 1);
                     runs(draft, &key, &hook.name);
                 } else {
