@@ -1,12 +1,13 @@
 //! A lease: of several daemons over one store, the one that holds it drives; the others stand by.
 //!
-//! The row names its holder and the end of the lease by the wall clock, and changes only by conditional writes. A clock
-//! that jumps can give a second daemon the lease early; the first then finds the row changed at its next renewal, after a
+//! The row names its holder and the end of the lease by the wall clock, and changes only by conditional writes. A row that
+//! nobody renews while a whole lease passes here is over, too, whatever the clock says: it may have gone back. A clock that
+//! jumps can give a second daemon the lease early; the first then finds the row changed at its next renewal, after a
 //! third of the time at most, and ends. So the lease only saves work. What guards an object is the conditional write of
 //! its own record before each action: of two daemons that act on it at once, one is refused.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_model::{Error, Timestamp};
@@ -42,6 +43,8 @@ pub struct Lease {
     lasts: Duration,
     clock: Arc<dyn Clock>,
     held: Arc<AtomicBool>,
+    /// The generation of another's row, and since when it is known.
+    seen: Arc<Mutex<Option<(u64, Instant)>>>,
 }
 
 impl Lease {
@@ -54,7 +57,7 @@ impl Lease {
         lasts: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { book, name, holder, lasts, clock, held: Arc::default() }
+        Self { book, name, holder, lasts, clock, held: Arc::default(), seen: Arc::default() }
     }
 
     /// Whether this process drives now, for people who ask.
@@ -164,11 +167,12 @@ impl Lease {
     async fn claim(&self) -> Result<Claim, Error> {
         let now = self.clock.now();
         let kept = self.book.read::<Row>(LEASES, self.name).await?;
-        if let Some(row) = kept.as_ref().map(|kept| &kept.value)
-            && row.holder != self.holder
-            && row.until > now
+        if let Some(kept) = &kept
+            && kept.value.holder != self.holder
+            && kept.value.until > now
+            && !self.is_abandoned(kept.generation)
         {
-            return Ok(Claim::Of(row.holder.clone(), row.until));
+            return Ok(Claim::Of(kept.value.holder.clone(), kept.value.until));
         }
         let expect = kept.map_or(Expect::Absent, |kept| Expect::Generation(kept.generation));
         let until = now.plus_ms(i64::try_from(self.lasts.as_millis()).unwrap_or(i64::MAX));
@@ -178,6 +182,18 @@ impl Lease {
         }
         let faster = self.book.read::<Row>(LEASES, self.name).await?.map(|kept| kept.value);
         Ok(faster.map_or(Claim::Of(String::new(), now), |row| Claim::Of(row.holder, row.until)))
+    }
+
+    /// Whether another's row was not written anew for as long as a lease lasts.
+    fn is_abandoned(&self, generation: u64) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match *seen {
+            Some((known, since)) if known == generation => since.elapsed() >= self.lasts,
+            _ => {
+                *seen = Some((generation, Instant::now()));
+                false
+            }
+        }
     }
 
     /// Gives it back: the next holder need not wait for its end.

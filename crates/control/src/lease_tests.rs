@@ -1,6 +1,5 @@
 //! Several processes over one store, under a paused clock.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
@@ -114,4 +113,18 @@ async fn a_clock_that_jumps_makes_two_drive_for_a_third_of_the_lease_at_most() {
     assert!(to - from <= 4 + 1, "{from} to {to}");
     pass(100).await;
     assert_eq!(said(&log).len(), 3, "they take it from each other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_goes_back_does_not_make_a_dead_holder_live_longer() {
+    let (rows, log) = (Arc::default(), Log::default());
+    let first = process("a", &rows, &log);
+    let second = process("b", &rows, &log);
+    pass(50).await;
+    first.life.abort();
+    second.wall.1.store(-3_600_000, Ordering::SeqCst);
+    pass(30).await;
+    let [_, (name, what, at)] = said(&log)[..] else { panic!("{:?}", said(&log)) };
+    assert_eq!((name, what), ("b", "begins"));
+    assert!((60..=70).contains(&at), "{at}");
 }

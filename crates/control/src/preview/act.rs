@@ -12,7 +12,8 @@ use super::Previews;
 impl Previews {
     /// Makes the call. What is gone already counts as deleted: the wish is that it is not there.
     pub(super) async fn act(&self, record: &Environment, action: &Action) -> Outcome {
-        let policy = self.policy_of(record).map(AsRef::as_ref);
+        let policy = self.policy_as_named(record);
+        let policy = policy.as_deref();
         match self.call(record, policy, action).await {
             Ok(made) => Outcome::Done(made),
             Err(error) if error.kind() == Kind::NotFound && action.takes_away() => Outcome::Done(None),

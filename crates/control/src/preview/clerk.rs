@@ -80,7 +80,7 @@ impl Clerk<'_> {
             | Command::Wake { environment } => environment,
         };
         let record = self.find(name).await?.value;
-        let policy = self.policies.get(&record.repository).map(AsRef::as_ref);
+        let policy = find::by_repository(self.policies, &record.repository).map(AsRef::as_ref);
         Ok(Target { id: record.names.id, policy, revision: None })
     }
 

@@ -152,7 +152,7 @@ impl Desk {
         let mut chronicle = Chronicle::new(id, "request");
         records::amend(&self.book, id, &Change::default(), &mut chronicle, self.clock.now(), |record| {
             let Some(record) = record else { return Requested::Known };
-            let policy = self.policies.get(&record.repository);
+            let policy = find::by_repository(&self.policies, &record.repository);
             activity::requested(record, policy.map(AsRef::as_ref), at)
         })
         .await

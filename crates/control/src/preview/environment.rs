@@ -152,7 +152,7 @@ impl Previews {
     ) -> Result<(), Error> {
         let id = &record.names.id;
         let (Some(routes), Some(site)) = (&self.world.routes, site) else { return Ok(()) };
-        let (Some(site), Some(policy)) = (site, self.policy_of(record)) else {
+        let (Some(site), Some(policy)) = (site, self.policy_as_named(record)) else {
             return self.close(id).await;
         };
         let site = Site {
@@ -160,7 +160,7 @@ impl Previews {
             host: site.host.clone(),
             entrance: site.entrance,
             services: services(site),
-            policy: policy.clone(),
+            policy,
             closed: site.closed.clone(),
         };
         if self.memory().sites.get(id) == Some(&site) {

@@ -53,6 +53,7 @@ impl Previews {
     pub(super) async fn look(&self, record: &Environment, needs: &Needs, round: &str) -> Result<Seen, Error> {
         let policy = self.policy_of(record).cloned();
         let policy_ref = policy.as_deref();
+        let named = self.policy_as_named(record);
         let Some(cluster) = environment::cluster(record, policy_ref) else {
             // Without a policy, and made by nobody: there is no place to look at.
             return Ok(Seen { policy, dice: dice(record, round), ..Seen::default() });
@@ -63,7 +64,7 @@ impl Previews {
         let handed = self.handed_over(id, needs).filter(|_| !is_known);
         let is_handed = handed.is_some() || is_known;
         let looked_at = self.now();
-        let named = {
+        let running = {
             let mut memory = self.memory();
             memory.looking.insert(id.clone());
             if !needs.named_tasks {
@@ -78,12 +79,12 @@ impl Previews {
                     needs.services && !is_known,
                     self.services_of(cluster, &environment::service_names(record)),
                 ),
-                when(needs.tasks && !is_handed, self.tasks_of(cluster, record, named)),
+                when(needs.tasks && !is_handed, self.tasks_of(cluster, record, running)),
                 when(needs.stopped, self.stopped_of(cluster, record)),
                 when(needs.revisions, self.revisions_of(record)),
                 join(
-                    when(needs.base, self.base(policy_ref)),
-                    when(needs.base, self.like(cluster, policy_ref)),
+                    when(needs.base, self.base(named.as_deref())),
+                    when(needs.base, self.like(cluster, named.as_deref())),
                 ),
             ),
             join(

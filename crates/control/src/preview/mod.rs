@@ -17,6 +17,7 @@ mod listen;
 mod look;
 mod notifier;
 mod object;
+mod orphans;
 mod records;
 mod reopen;
 mod repository;
@@ -26,13 +27,14 @@ mod sweep;
 mod task_hook;
 mod tidy;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use longshore_decide::preview::environment::Look;
-use longshore_decide::preview::events;
+use longshore_decide::preview::environment::{Look, as_named};
+use longshore_decide::preview::{events, find};
 use longshore_model::preview::{Environment, Policy};
 use longshore_model::seen::{Service, Task};
 use longshore_model::{Error, Timestamp};
@@ -43,6 +45,8 @@ use longshore_world::{
 use crate::book::{Book, LastRead};
 use crate::driver;
 use crate::recent::Recent;
+
+use self::orphans::Unknown;
 
 pub use self::desk::{Accepted, Desk};
 pub use self::gather::{GatheredEcs, GatheredServices};
@@ -102,8 +106,8 @@ struct Memory {
     known: BTreeSet<String>,
     /// Clusters in which environments were made.
     clusters: BTreeSet<String>,
-    /// Services that are not ours, by cluster and name.
-    foreign: BTreeSet<(String, String)>,
+    /// Services that no record speaks of.
+    unknown: Unknown,
     /// What the last sweep has seen of the tasks of those that it woke, and when.
     tasks: BTreeMap<String, (Timestamp, Vec<Task>)>,
     /// Tasks that events have named, by environment: where to look while its services were made a moment ago.
@@ -187,11 +191,20 @@ impl Previews {
     }
 
     fn policy(&self, repository: &str) -> Option<&Arc<Policy>> {
-        self.policies.get(repository)
+        find::by_repository(&self.policies, repository)
     }
 
     fn policy_of(&self, record: &Environment) -> Option<&Arc<Policy>> {
         self.policy(&record.repository)
+    }
+
+    /// The same, with the services that the environment was named for.
+    fn policy_as_named(&self, record: &Environment) -> Option<Arc<Policy>> {
+        let policy = self.policy_of(record)?;
+        Some(match as_named(record, policy) {
+            Cow::Borrowed(_) => Arc::clone(policy),
+            Cow::Owned(own) => Arc::new(own),
+        })
     }
 
     fn now(&self) -> Timestamp {

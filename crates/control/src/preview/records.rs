@@ -39,13 +39,28 @@ pub(super) async fn read(book: &Book, id: &str) -> Result<Found, Error> {
     book.read(ENVIRONMENTS, id).await
 }
 
-/// All records of a repository, in the order of their ids.
+/// All records of a repository, in the order of their ids. GitHub's names have no case, and longshore.toml may have named
+/// it in another one.
 pub(super) async fn of_repository(book: &Book, repository: &str) -> Result<Vec<Kept<Environment>>, Error> {
-    let prefix = format!("{repository}/");
-    let roster = book.all::<()>(ROSTER, &prefix).await?;
-    let ids = roster.iter().filter_map(|(key, _)| key.strip_prefix(&prefix));
-    let records = try_join_all(ids.map(|id| read(book, id))).await?;
+    let roster = book.all::<()>(ROSTER, "").await?;
+    let mut ids: Vec<&str> = roster.iter().filter_map(|(key, _)| of(repository, key)).collect();
+    ids.sort_unstable();
+    let records = try_join_all(ids.into_iter().map(|id| read(book, id))).await?;
     Ok(records.into_iter().flatten().collect())
+}
+
+/// The rest of a key that begins with a repository.
+fn of<'a>(repository: &str, key: &'a str) -> Option<&'a str> {
+    let (own, rest) = key.rsplit_once('/')?;
+    own.eq_ignore_ascii_case(repository).then_some(rest)
+}
+
+/// The records that have one of these ids, whosever they are.
+pub(super) async fn of_ids(
+    book: &Book,
+    ids: impl Iterator<Item = &str>,
+) -> Result<Vec<Kept<Environment>>, Error> {
+    Ok(try_join_all(ids.map(|id| read(book, id))).await?.into_iter().flatten().collect())
 }
 
 /// Writes a record under the generation of `before`. `None`: somebody else was faster. Else the new generation.
@@ -129,7 +144,8 @@ pub(super) async fn amend_with<R: Sync>(
 
 /// What is remembered of a repository's environments that are gone, by key.
 pub(super) async fn ended(book: &Book, repository: &str) -> Result<Vec<(String, Kept<Ended>)>, Error> {
-    book.all(ENDED, &format!("{repository}/")).await
+    let all = book.all(ENDED, "").await?;
+    Ok(all.into_iter().filter(|(key, _)| of(repository, key).is_some()).collect())
 }
 
 fn ended_key(ended: &Ended) -> String {

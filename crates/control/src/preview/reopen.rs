@@ -31,13 +31,13 @@ impl Previews {
     }
 
     fn site_without_targets(&self, record: &Environment) -> Option<Site> {
-        let policy = self.policy_of(record)?;
+        let policy = self.policy_as_named(record)?;
         Some(Site {
             environment: record.names.id.clone(),
-            host: environment::host_of_answering(record, policy)?,
-            entrance: environment::entrance(record, Some(policy))?,
+            host: environment::host_of_answering(record, &policy)?,
+            entrance: environment::entrance(record, Some(&policy))?,
             services: vec![SiteService::default(); policy.services.len()],
-            policy: policy.clone(),
+            policy,
             closed: None,
         })
     }

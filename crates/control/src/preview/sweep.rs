@@ -5,26 +5,21 @@ use std::sync::Arc;
 
 use futures_util::future::{join, join_all, try_join_all};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use longshore_decide::preview::cadence;
 use longshore_decide::preview::environment::{self, Look};
 use longshore_decide::preview::sweep::{self, ClusterSeen};
-use longshore_decide::preview::{cadence, orphan};
 use longshore_model::arn::last_part;
-use longshore_model::call::{ListTasks, MAX_SERVICES_PER_DESCRIBE, MAX_TASKS_PER_DESCRIBE};
+use longshore_model::call::{ListTasks, MAX_TASKS_PER_DESCRIBE};
 use longshore_model::preview::Environment;
-use longshore_model::seen::{Service, Task};
+use longshore_model::seen::Task;
 use longshore_model::{Error, Timestamp};
 use longshore_world::Scan;
-use serde_json::Value;
 
-use super::chronicle::Chronicle;
-use super::records::{self, Change};
 use super::{Object, Previews, Round};
 use crate::book::{ENVIRONMENTS, PENDING};
 
 /// So many pages of tasks are asked for at the same time.
 const PAGES_AT_ONCE: usize = 5;
-/// So many services that nobody knows are looked at in one sweep; the next goes on.
-const UNKNOWN_AT_ONCE: usize = 50;
 
 impl Previews {
     pub(super) async fn sweep(&self, round: &str) -> Result<Round, Error> {
@@ -99,67 +94,6 @@ impl Previews {
         round.wake.extend(try_join_all(scans).await?.into_iter().flatten());
         Ok(())
     }
-
-    /// Services that no record speaks of: those with our tags get a record that removes them.
-    async fn orphans(&self, unknown: &[(String, String)], id: &str, round: &mut Round) -> Result<(), Error> {
-        let mut by_cluster: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        {
-            let memory = self.memory();
-            let news = unknown.iter().filter(|(cluster, name)| !memory.is_foreign(cluster, name));
-            for (cluster, name) in news.take(UNKNOWN_AT_ONCE) {
-                by_cluster.entry(cluster).or_default().push(name.clone());
-            }
-        }
-        for (cluster, names) in by_cluster {
-            let Ok(services) = self.described(cluster, &names).await else { continue };
-            let Ok(definitions) = self.definitions(orphan::needs(&services, &self.policies)).await else {
-                continue;
-            };
-            let mut was_read = BTreeSet::new();
-            for name in self.policies.keys() {
-                if self.ledger(name).await?.read_at.is_some() {
-                    was_read.insert(name.as_str());
-                }
-            }
-            let now = self.now();
-            let plan = orphan::decide(
-                &services,
-                &definitions,
-                cluster,
-                &self.policies,
-                |name| was_read.contains(name),
-                now,
-            );
-            self.memory().foreign.extend(plan.foreign.iter().map(|name| (cluster.to_owned(), name.clone())));
-            for record in plan.adopt {
-                let name = record.names.id.clone();
-                let change = Change { after: Some(&record), by: Some("sweep"), ..Change::default() };
-                records::write(&self.book, &None, &change, &mut Chronicle::new(&name, id), now).await?;
-                round.waiting.push(format!("the services of `{name}` belong to no record: they are removed"));
-                round.wake.push(Object::Environment(name));
-            }
-            round.waiting.extend(plan.waiting);
-        }
-        Ok(())
-    }
-
-    /// Task definitions, by these names of theirs.
-    pub(super) async fn definitions(
-        &self,
-        names: BTreeSet<String>,
-    ) -> Result<BTreeMap<String, Option<Value>>, Error> {
-        let each = names.into_iter().map(|name| async move {
-            let definition = self.world.services.task_definition(&name).await?;
-            Ok::<_, Error>((name, definition))
-        });
-        Ok(try_join_all(each).await?.into_iter().collect())
-    }
-
-    async fn described(&self, cluster: &str, names: &[String]) -> Result<Vec<Service>, Error> {
-        let pages = names.chunks(MAX_SERVICES_PER_DESCRIBE);
-        let pages = try_join_all(pages.map(|page| self.world.services.describe_services(cluster, page)));
-        Ok(pages.await?.concat())
-    }
 }
 
 impl super::Memory {
@@ -211,10 +145,6 @@ impl super::Memory {
                 }
             }
         }
-    }
-
-    fn is_foreign(&self, cluster: &str, name: &str) -> bool {
-        self.foreign.contains(&(cluster.to_owned(), name.to_owned()))
     }
 }
 

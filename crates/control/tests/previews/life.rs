@@ -1,6 +1,7 @@
 //! The whole life of an environment, and what is left of it after a crash anywhere.
 
 use longshore_control::preview::Object;
+use longshore_model::preview::view::Command;
 use longshore_model::preview::{Moment, Route};
 use longshore_world::SiteService;
 
@@ -149,4 +150,64 @@ fn what_was_seen_a_moment_ago_is_used_until_an_event_speaks_of_it() {
     assert_eq!((looks(&mut stage), looks(&mut stage)), (1, 0));
     stage.clock.pass(4);
     assert_eq!(looks(&mut stage), 1);
+}
+
+#[test]
+fn a_repository_of_another_name_waits_for_the_names_of_the_one_before() {
+    let mut stage = Stage::new(policy());
+    stage.hub.push("feature-x", ONE);
+    stage.settle(&mut None);
+    let before = stage.environments();
+    stage.policy.repository = "octo/renamed".into();
+    stage.restart();
+    let repository = Object::Repository("octo/renamed".into());
+    let round = stage.round(&repository);
+    assert!(round.look_again_at.unwrap() > stage.now(), "it is not asked for again and again");
+    assert!(round.waiting[0].contains("of octo/shop: take that one down"), "{:?}", round.waiting);
+    let up = Command::Up { repository: None, branch: Some("feature-x".into()), pull_request: None };
+    assert!(poll(stage.desk.ask(&up, "ada")).is_err());
+    assert_eq!(stage.environments()[0].sha, before[0].sha);
+    assert_eq!(stage.environments()[0].repository, REPOSITORY);
+
+    let down = Command::Down { environment: "feature-x".into() };
+    poll(stage.desk.ask(&down, "ada")).unwrap();
+    stage.settle(&mut None);
+    assert_eq!(stage.states(), [("feature-x.shop".to_owned(), "ready".to_owned())]);
+    assert_eq!(stage.environments()[0].repository, "octo/renamed");
+}
+
+#[test]
+fn the_case_of_a_repository_says_nothing() {
+    let mut stage = Stage::new(policy());
+    stage.hub.push("feature-x", ONE);
+    stage.settle(&mut None);
+    stage.policy.repository = "Octo/Shop".into();
+    stage.restart();
+    stage.hub.push("feature-x", TWO);
+    stage.settle(&mut None);
+    let [view] = &stage.environments()[..] else { panic!("{:?}", stage.environments()) };
+    assert_eq!((view.state.as_str(), view.deployed_sha.as_deref()), ("ready", Some(TWO)), "{view:?}");
+    stage.hub.delete("feature-x");
+    stage.settle(&mut None);
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_is_deployed_answers_on_when_longshore_toml_has_fewer_services() {
+    let mut two = policy();
+    two.services.push(two.services[0].clone());
+    (two.services[1].name, two.services[1].paths) = ("api".into(), vec!["/api/*".into()]);
+    let mut stage = Stage::new(two);
+    stage.hub.push("feature-x", ONE);
+    stage.settle(&mut None);
+    assert_eq!(stage.states(), [("feature-x.shop".to_owned(), "ready".to_owned())]);
+    stage.policy.services.remove(0);
+    stage.restart();
+    poll(stage.previews.reopen()).unwrap();
+    stage.settle(&mut None);
+    let sites = stage.sites.sites.lock().unwrap();
+    let site = &sites["feature-x.shop"];
+    assert_eq!(site.policy.services.len(), 2, "each with its own path, port and health check");
+    assert!(site.services.iter().all(|service| service.active.len() == 1), "{site:?}");
+    assert!(site.closed.is_none());
 }

@@ -130,3 +130,37 @@ fn an_event_wakes_whose_service_it_names() {
     stage.round(&Object::Sweep);
     assert_eq!(stage.previews.on_event(event), [environment]);
 }
+
+#[test]
+fn all_are_counted_before_anything_is_removed_and_none_keeps_others_from_being_looked_at() {
+    let tags = |repository: &str, id: String| json!([{"key": "longshore:environment", "value": id}, {"key": "longshore:repository", "value": repository}]);
+    let world = |ours: usize| {
+        let mut stage = Stage::new(policy());
+        stage.hub.push("x", &sha(1));
+        for index in 0..60 {
+            let name = format!("other_b{index}");
+            stage.amazon.add_service(&name, &tags("octo/other", format!("b{index}.other")));
+        }
+        for index in 0..ours {
+            // Sorted among the others, so that no part of them has all.
+            let name = if index % 2 == 0 { format!("a_b{index}") } else { format!("shop_b{index}") };
+            stage.amazon.add_service(&name, &tags("octo/shop", format!("b{index}.shop")));
+        }
+        stage.settle(&mut None);
+        for _ in 0..3 {
+            stage.round(&Object::Sweep);
+        }
+        stage
+    };
+    let left = |stage: &Stage| {
+        let services = stage.amazon.services.lock().unwrap();
+        services.keys().filter(|name| !name.starts_with("other_")).count()
+    };
+    assert_eq!(left(&world(5)), 1, "they are found behind 60 of another daemon, and removed");
+    let mut many = world(8);
+    assert_eq!(left(&many), 9, "eight at once are too many, in whichever order they are seen");
+    many.amazon.calls.lock().unwrap().clear();
+    let round = many.round(&Object::Sweep);
+    assert!(round.waiting.iter().any(|why| why.contains("was the store lost?")), "{:?}", round.waiting);
+    assert_eq!(many.amazon.count("DescribeServices"), 0, "each is looked at once");
+}

@@ -8,6 +8,9 @@ const EXACT_TO_S: u32 = 60;
 /// And by this share of what depends on it: who goes to sleep after five minutes does so after 270 seconds at least.
 const SHARE: u32 = 10;
 
+/// A request is told of so long after it came at most, in milliseconds.
+const TOLD_WITHIN_MS: i64 = 30_000;
+
 /// What a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requested {
@@ -20,17 +23,18 @@ pub enum Requested {
 }
 
 /// Takes a request of that moment into the record. An environment that sleeps is told at once, and once: it is woken by a
-/// request that came after it went to sleep.
+/// request that came after it went to sleep. One that seems to have come long before that did not: a clock has gone back.
 pub fn requested(environment: &mut Environment, policy: Option<&Policy>, at: Timestamp) -> Requested {
     let progress = &mut environment.progress;
     let last = progress.last_request_at;
-    let wakes =
-        progress.asleep_since.is_some_and(|since| at > since && last.is_none_or(|last| last <= since));
+    let is_after = |since: Timestamp| at > since || since.ms_since(at) > TOLD_WITHIN_MS;
+    let wakes = !progress.woken && progress.asleep_since.is_some_and(is_after);
     let is_new = last.is_none_or(|last| at >= last.plus_seconds(exact_to_s(policy)));
     if !wakes && !is_new {
         return Requested::Known;
     }
     progress.last_request_at = Some(at.max(last.unwrap_or(at)));
+    progress.woken |= wakes;
     if wakes { Requested::Wakes } else { Requested::Noted }
 }
 
@@ -51,6 +55,7 @@ mod tests {
         let mut record = environment("feature/x");
         let at = |seconds| NOW.plus_seconds(seconds);
         let mut ask = |seconds, asleep: Option<i64>| {
+            record.progress.woken &= record.progress.asleep_since == asleep.map(at);
             record.progress.asleep_since = asleep.map(at);
             (requested(&mut record, None, at(seconds)), record.progress.last_request_at)
         };
@@ -60,6 +65,7 @@ mod tests {
         assert_eq!(ask(70, Some(65)), (Requested::Wakes, Some(at(70))));
         assert_eq!(ask(71, Some(65)), (Requested::Known, Some(at(70))));
         assert_eq!(ask(75, Some(75)), (Requested::Known, Some(at(70))), "a request from before its sleep");
+        assert_eq!(ask(76, Some(3600)), (Requested::Wakes, Some(at(76))), "the clock went back by an hour");
     }
 
     #[test]

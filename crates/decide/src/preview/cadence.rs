@@ -2,12 +2,13 @@
 
 use longshore_model::Timestamp;
 
-/// A repository is read again after this many seconds: a delivery that never came costs no more.
-const REPOSITORY_S: i64 = 180;
+/// A repository is read again after this many seconds: a delivery that never came costs no more. The driver wakes everything
+/// as often.
+const REPOSITORY_S: i64 = 120;
 /// After a look at GitHub that failed, in seconds; it doubles...
 const FIRST_RETRY_S: i64 = 10;
 /// ...up to this. A client that knows when its limit ends refuses calls until then by itself, so that asking it is free.
-const LONGEST_RETRY_S: i64 = 300;
+const LONGEST_RETRY_S: i64 = REPOSITORY_S;
 /// Between two sweeps, in seconds.
 const SWEEP_S: i64 = 60;
 /// Between two looks for what is old in the store, in seconds.
@@ -41,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_github_that_is_down_is_asked_less_and_less() {
-        let waits = [0, 1, 2, 5, 6, 40].map(|errors| next_repository(errors, Timestamp(0)).0 / 1000);
-        assert_eq!(waits, [180, 10, 20, 160, 300, 300]);
+        let waits = [0, 1, 2, 4, 5, 40].map(|errors| next_repository(errors, Timestamp(0)).0 / 1000);
+        assert_eq!(waits, [120, 10, 20, 80, 120, 120]);
     }
 }

@@ -6,7 +6,7 @@ use longshore_model::{Error, Kind, Timestamp};
 
 use super::environment;
 use super::record::{self, GITHUB};
-use super::repository::short;
+use super::repository::{short, whose};
 
 /// Nothing is kept for longer than a year by one word.
 const EXTEND_LIMIT_S: u32 = 366 * 24 * 3600;
@@ -161,6 +161,12 @@ fn up(
         return Ok(answer);
     };
     let id = record.names.id.clone();
+    if record.subject != *subject || !record.repository.eq_ignore_ascii_case(&policy.repository) {
+        let message = format!("the name `{id}` is that of {}", whose(record, policy));
+        return Err(
+            Error::new(Kind::Conflict, message).with_hint("the name is free when that environment is gone")
+        );
+    }
     if let Presence::Down(removal) = &mut record.wish.presence {
         removal.again.get_or_insert_with(|| who.to_owned());
         record::set_revision(record, revision, now);
@@ -231,6 +237,10 @@ fn extend(
 
 fn pin(record: &mut Environment, pinned: bool) -> String {
     let was = std::mem::replace(&mut record.wish.pinned, pinned);
+    if was != pinned {
+        // Who was warned has answered: there is another warning before the end.
+        record.progress.warned_of = None;
+    }
     let id = &record.names.id;
     match (was, pinned) {
         (true, true) => format!("`{id}` is pinned already"),
@@ -257,6 +267,7 @@ fn sleep(record: &mut Environment, policy: &Policy, now: Timestamp) -> String {
 fn wake(record: &mut Environment, now: Timestamp) -> String {
     let id = &record.names.id;
     record.progress.last_request_at = record.progress.last_request_at.max(Some(now));
+    record.progress.woken = true;
     if record.wish.sleep == Sleep::Auto && record.state != State::Asleep {
         return format!("`{id}` is awake already");
     }

@@ -192,3 +192,14 @@ fn up_is_for_a_branch_or_a_pull_request() {
     let confirm = Command::Confirm { repository: "octo/shop".to_owned() };
     assert_eq!(ask(&mut Some(sample("x")), &confirm).unwrap_err().kind(), Kind::Invalid);
 }
+
+#[test]
+fn up_leaves_the_record_of_another_repository_alone() {
+    let mut other = sample("x");
+    other.repository = "octo/old".to_owned();
+    let mut record = Some(other.clone());
+    let refused = ask(&mut record, &up_command()).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Conflict);
+    assert!(refused.to_string().contains("of octo/old"), "{refused}");
+    assert_eq!(record, Some(other));
+}

@@ -1,5 +1,8 @@
 //! Which environment or repository somebody means.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use longshore_model::preview::{Environment, Policy, Subject};
 use longshore_model::{Error, Kind};
 
@@ -102,6 +105,18 @@ where
     }
 }
 
+/// The policy of a record's or a service's repository. GitHub's names have no case.
+#[must_use]
+pub fn by_repository<'a>(
+    policies: &'a BTreeMap<String, Arc<Policy>>,
+    repository: &str,
+) -> Option<&'a Arc<Policy>> {
+    policies.get(repository).or_else(|| {
+        let mut policies = policies.values();
+        policies.find(|policy| policy.repository.eq_ignore_ascii_case(repository))
+    })
+}
+
 /// The known name that is most like this one, when any is.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
@@ -112,8 +127,6 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::record::{GITHUB, fresh};
     use super::super::samples::{NOW, environment as sample, policy as shop, revision};
     use super::*;

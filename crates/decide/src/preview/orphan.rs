@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::environment::{BRANCH_VARIABLE, ENVIRONMENT_TAG, REPOSITORY_TAG, SHA_VARIABLE, placement_of};
 use super::names::{names, of_label};
-use super::record;
+use super::{find, record};
 use crate::task_definition::register_input;
 
 type Policies = BTreeMap<String, Arc<Policy>>;
@@ -23,8 +23,6 @@ type Definitions = BTreeMap<String, Option<Value>>;
 pub struct Plan {
     /// Records that remove what is there, whole.
     pub adopt: Vec<Environment>,
-    /// Names of services that are not ours: they need not be looked at again.
-    pub foreign: Vec<String>,
     /// What is left alone, and why, in sentences.
     pub waiting: Vec<String>,
 }
@@ -33,15 +31,22 @@ pub struct Plan {
 #[must_use]
 pub fn needs(services: &[Service], policies: &Policies) -> BTreeSet<String> {
     let has_hooks = |service: &&Service| {
-        let policy = service.tag(REPOSITORY_TAG).and_then(|repository| policies.get(repository));
+        let policy =
+            service.tag(REPOSITORY_TAG).and_then(|repository| find::by_repository(policies, repository));
         policy.is_some_and(|policy| !policy.hooks.before_destroy.is_empty())
     };
     services.iter().filter(has_hooks).map(|service| service.task_definition.clone()).collect()
 }
 
-/// What is to be done about these services of a cluster. `definitions` has what [`needs`] asked for. `was_read` says of a
-/// repository whether GitHub was read, whole, since this store has known it: until then a record may only not have been
-/// written yet.
+/// Whether a service has our tags, of whichever environment and daemon.
+#[must_use]
+pub fn is_tagged(service: &Service) -> bool {
+    service.tag(REPOSITORY_TAG).is_some() && service.tag(ENVIRONMENT_TAG).is_some()
+}
+
+/// What is to be done about these services of a cluster: all that have our tags and are in no record. `definitions` has
+/// what [`needs`] asked for. `was_read` says of a repository whether GitHub was read, whole, since this store has known it:
+/// until then a record may only not have been written yet.
 pub fn decide(
     services: &[Service],
     definitions: &Definitions,
@@ -52,22 +57,19 @@ pub fn decide(
 ) -> Plan {
     let mut plan = Plan::default();
     let mut orphans: BTreeMap<(&str, &str), Vec<&Service>> = BTreeMap::new();
-    for service in services {
-        match (service.tag(REPOSITORY_TAG), service.tag(ENVIRONMENT_TAG)) {
-            (Some(repository), Some(id)) if service.status == "ACTIVE" => {
-                orphans.entry((repository, id)).or_default().push(service);
-            }
-            (Some(_), Some(_)) => {}
-            _ => plan.foreign.push(service.name.clone()),
+    for service in services.iter().filter(|service| service.status == "ACTIVE") {
+        if let (Some(repository), Some(id)) = (service.tag(REPOSITORY_TAG), service.tag(ENVIRONMENT_TAG)) {
+            orphans.entry((repository, id)).or_default().push(service);
         }
     }
     let mut adopted: BTreeMap<&str, Vec<Environment>> = BTreeMap::new();
     for ((repository, id), services) in orphans {
-        let policy = policies.get(repository).filter(|policy| policy.cluster == cluster);
+        let policy = find::by_repository(policies, repository).filter(|policy| policy.cluster == cluster);
         let label = policy.and_then(|policy| id.strip_suffix(policy.app.as_str())?.strip_suffix('.'));
         match (policy, label) {
-            (Some(policy), Some(label)) if was_read(repository) => {
-                adopted.entry(repository).or_default().push(adopt(policy, label, &services, definitions, now));
+            (Some(policy), Some(label)) if was_read(&policy.repository) => {
+                let record = adopt(policy, repository, label, &services, definitions, now);
+                adopted.entry(&policy.repository).or_default().push(record);
             }
             (Some(_), Some(_)) => {}
             _ => plan.waiting.push(format!(
@@ -77,7 +79,7 @@ pub fn decide(
         }
     }
     for (repository, mut records) in adopted {
-        let most = policies.get(repository).map_or(0, |policy| policy.limits.removals);
+        let most = find::by_repository(policies, repository).map_or(0, |policy| policy.limits.removals);
         if u32::try_from(records.len()).is_ok_and(|count| count <= most) {
             plan.adopt.append(&mut records);
         } else {
@@ -96,6 +98,7 @@ pub fn decide(
 /// ever ready.
 fn adopt(
     policy: &Policy,
+    repository: &str,
     label: &str,
     services: &[&Service],
     definitions: &Definitions,
@@ -117,6 +120,8 @@ fn adopt(
     };
     let mut record = record::fresh(policy, subject, Revision::default(), record::GITHUB, now);
     record.names = names_of_label;
+    // As its tags say it, whatever its case is now.
+    repository.clone_into(&mut record.repository);
     record::remove(&mut record, "it runs, and no record speaks of it", "sweep", now);
     // Something was done once: without that, there would be nothing to look for.
     record.progress.actions = 1;

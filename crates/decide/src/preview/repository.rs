@@ -28,7 +28,7 @@ pub struct Seen<'a> {
     pub policy: &'a Policy,
     /// All of its branches and open pull requests; `Err` in words when they could not be read, whole.
     pub github: Result<&'a github::Repository, String>,
-    /// What is kept of this repository.
+    /// What is kept of this repository; and of others, as far as it has ids that new ones would get.
     pub environments: &'a [Environment],
     /// What is remembered of those that are gone. Read after `environments`, so that one that has just gone is in either.
     pub ended: &'a [Ended],
@@ -160,8 +160,8 @@ fn create(
     now: Timestamp,
 ) {
     let have: BTreeSet<Subject> = kept.iter().map(|it| it.subject.clone()).collect();
-    let ids = seen.environments.iter().map(|it| (it.names.id.clone(), it.subject.clone()));
-    let mut taken: BTreeMap<String, Subject> = ids.collect();
+    let ids = seen.environments.iter().map(|it| (it.names.id.clone(), whose(it, seen.policy)));
+    let mut taken: BTreeMap<String, String> = ids.collect();
     for (subject, listed) in listed.iter().filter(|(subject, _)| !have.contains(subject)) {
         let ended = seen.ended.iter().find(|it| it.subject == *subject && it.sha == listed.revision.sha);
         let id = names(seen.policy, subject).id;
@@ -182,12 +182,21 @@ fn create(
                 let record = record::fresh(seen.policy, subject.clone(), revision, GITHUB, now);
                 kept.push(record.clone());
                 plan.write.push(record);
-                taken.insert(id.clone(), subject.clone());
+                taken.insert(id.clone(), subject.to_string());
                 format!("`{id}` is made, with commit {}", short(&listed.revision.sha))
             }
         };
         findings.insert(subject.clone(), found);
     }
+}
+
+/// Who has a name, and what can be done about it.
+pub(super) fn whose(record: &Environment, policy: &Policy) -> String {
+    let Environment { subject, repository, .. } = record;
+    if repository.eq_ignore_ascii_case(&policy.repository) {
+        return subject.to_string();
+    }
+    format!("{subject} of {repository}: take that one down, or give {} another `app`", policy.repository)
 }
 
 /// An end is remembered while the same commit is there and no other life has begun.

@@ -265,3 +265,15 @@ fn a_subject_that_nobody_knows_is_answered_too() {
     let plan = plan(&github(&[], Vec::new()), &[]);
     assert!(plan.finding("branch `never-seen`").contains("nothing to do"));
 }
+
+#[test]
+fn a_name_that_another_repository_has_is_waited_for() {
+    let mut before = environment("feature/x");
+    before.repository = "octo/old".to_owned();
+    let found = plan(&github(&[("feature/x", "aaa1")], Vec::new()), std::slice::from_ref(&before));
+    assert_eq!(found.write, []);
+    assert!(found.waiting[0].contains("which is that of branch `feature/x` of octo/old"), "{found:?}");
+    before.repository = "Octo/Shop".to_owned();
+    let own = plan(&github(&[("feature/x", "bbb2")], Vec::new()), &[before]);
+    assert_eq!((own.write.len(), own.write[0].repository.as_str()), (1, "Octo/Shop"));
+}

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Environment, Policy, Presence, Route, State};
+use longshore_model::preview::{Environment, Policy, Presence, Route, Sleep, State};
 use longshore_model::seen::Task;
 
 use super::environment::{self, Look};
+use super::find;
 
 /// All that the decision may use.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ impl<'a> Judge<'a> {
 
     fn is_due(&mut self, record: &'a Environment) -> bool {
         let is_known = self.seen.known.contains(&record.names.id);
-        let policy = self.seen.policies.get(&record.repository).map(AsRef::as_ref);
+        let policy = find::by_repository(self.seen.policies, &record.repository).map(AsRef::as_ref);
         match (&record.wish.presence, policy) {
             (Presence::Down(_), _) => true,
             // Nothing is done until longshore.toml speaks of it again.
@@ -129,6 +130,7 @@ impl<'a> Judge<'a> {
         let as_wished = progress.deployed.as_ref().filter(|deployed| {
             progress.failure.is_none()
                 && progress.asleep_since.is_none()
+                && record.wish.sleep == Sleep::Auto
                 && deployed.revision == record.wish.revision
                 && deployed.attempt == record.wish.attempt
         });
@@ -147,7 +149,9 @@ impl<'a> Judge<'a> {
         let schedule = environment::schedule(record, Some(policy), self.now);
         let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
         let is_warned = record.progress.warned_of == schedule.expires_at;
-        is_past(schedule.expires_at)
+        // A warning that says nothing any more is to be forgotten.
+        (schedule.expires_at.is_none() && !is_warned)
+            || is_past(schedule.expires_at)
             || is_past(schedule.sleeps_at)
             || (is_past(schedule.warns_at) && !is_warned)
     }

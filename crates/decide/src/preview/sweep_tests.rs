@@ -92,7 +92,7 @@ fn what_is_as_recorded_is_left_alone() {
 #[test]
 fn what_differs_is_woken() {
     type Case = (&'static str, fn(&mut World));
-    let cases: [Case; 12] = [
+    let cases: [Case; 13] = [
         ("no task", |it| it.see(0, "arn:task-definition/shop_login:1")),
         ("a task too many", |it| it.see(2, "arn:task-definition/shop_login:1")),
         ("another revision", |it| it.see(1, "arn:task-definition/shop_login:2")),
@@ -114,6 +114,10 @@ fn what_differs_is_woken() {
             let mut policy = policy();
             policy.services[0].image = Some("other".into());
             it.policies.insert("octo/shop".into(), Arc::new(policy));
+        }),
+        ("a warning of an end that is none any more", |it| {
+            it.record.wish.pinned = true;
+            it.record.progress.warned_of = Some(NOW);
         }),
         ("removed", |it| record::remove(&mut it.record, "x", "github", NOW)),
         ("its time is over", |it| {
@@ -161,4 +165,22 @@ fn a_hook_that_has_not_ended_is_begun_again() {
     world.record.progress.hooks.insert("after_create/a/seed".into(), HookRun { state, ..run });
     assert_eq!(world.plan(NOW).hooks.len(), 0, "it backs off");
     assert_eq!(world.plan(NOW.plus_ms(1)).hooks.len(), 1);
+}
+
+#[test]
+fn a_wish_to_sleep_is_seen_beside_others_that_are_settled() {
+    let world = World::new();
+    let mut wished = world.record.clone();
+    wished.wish.sleep = Sleep::Asleep;
+    let records = [Arc::new(world.record.clone()), Arc::new(wished)];
+    let known = BTreeSet::from([world.record.names.id.clone()]);
+    let sites = Some(known.iter().map(String::as_str).collect());
+    let seen = Seen {
+        records: &records,
+        policies: &world.policies,
+        clusters: &world.clusters,
+        sites,
+        known: &known,
+    };
+    assert_eq!(decide(&seen, NOW).wake.len(), 1);
 }

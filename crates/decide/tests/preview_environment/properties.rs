@@ -54,12 +54,7 @@ fn apply(world: &mut World, event: &Event) {
         Event::Push(number) => world.want(*number),
         Event::Delete => world.unwant(false),
         Event::DeleteAndAgain => world.unwant(true),
-        Event::Request => {
-            let now = world.now;
-            if let Some(record) = &mut world.record {
-                record.progress.last_request_at = Some(now);
-            }
-        }
+        Event::Request => world.request(),
         Event::Sleep => {
             if let Some(record) = &mut world.record {
                 record.wish.sleep = Sleep::Asleep;

@@ -319,7 +319,7 @@ fn asleep_until_a_request_and_then_with_the_newest_push() {
     assert_eq!(needs(&asleep, Some(&world.policy), world.now), Default::default(), "it costs nothing");
     let site = world.site.clone().unwrap();
     assert!(site.closed.is_none() && site.active[0].is_empty(), "a request is held: {site:?}");
-    world.record.as_mut().unwrap().progress.last_request_at = Some(world.now);
+    world.request();
     world.settle();
     assert_eq!((world.state(), world.heard(Moment::Awake)), (Some(State::Ready), 1));
     world.record.as_mut().unwrap().wish.sleep = Sleep::Asleep;
@@ -328,7 +328,7 @@ fn asleep_until_a_request_and_then_with_the_newest_push() {
     world.settle();
     assert_eq!((world.state(), world.deployed()), (Some(State::Asleep), Some(revision(1).sha.as_str())));
     assert!(world.record.as_ref().unwrap().waiting.iter().any(|why| why.contains("then runs commit")));
-    world.record.as_mut().unwrap().progress.last_request_at = Some(world.now);
+    world.request();
     world.settle();
     assert_eq!((world.state(), world.deployed()), (Some(State::Ready), Some(revision(2).sha.as_str())));
 }
@@ -355,7 +355,7 @@ fn what_does_not_wake_has_failed() {
     world.record.as_mut().unwrap().wish.sleep = Sleep::Asleep;
     world.settle();
     world.aws.broken.insert(format!("shop:{}", revision(1).sha));
-    world.record.as_mut().unwrap().progress.last_request_at = Some(world.now);
+    world.request();
     world.settle();
     assert_eq!((world.state(), world.aws.services["shop-x-0"].desired), (Some(State::Failed), 0));
     world.aws.broken.clear();

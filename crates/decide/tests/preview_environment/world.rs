@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use longshore_decide::preview::activity::requested;
 use longshore_decide::preview::environment::{
     Action, HookEnd, Look, Needs, Outcome, Plan, Seen, SitePlan, complete, decide, hook_due, hook_ended,
     needs, service_names, took,
@@ -89,12 +90,22 @@ impl World {
         }
     }
 
+    /// A client's request comes through our proxy.
+    pub(crate) fn request(&mut self) {
+        if let Some(record) = &mut self.record {
+            requested(record, Some(&self.policy), self.now);
+        }
+    }
+
     /// Somebody wants it, at this revision.
     pub(crate) fn want(&mut self, number: u8) {
         let presence = Presence::Up { by: "github".into() };
         if let Some(record) = &mut self.record {
             record.wish.revision = revision(number);
-            record.wish.presence = presence;
+            match &mut record.wish.presence {
+                Presence::Down(removal) => removal.again = Some("github".into()),
+                up @ Presence::Up { .. } => *up = presence,
+            }
             return;
         }
         self.life += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Names, Route, Subject};
+use super::{Names, Route, ServicePolicy, Subject};
 use crate::Timestamp;
 
 /// A record, written under its generation: a writer that has not read the newest one is refused.
@@ -172,6 +172,13 @@ pub struct Progress {
     /// The `since` of the removal that has begun.
     #[serde(default)]
     pub removing_since: Option<Timestamp>,
+    /// The policy's services as they are deployed: what answers goes on with these when longshore.toml has got another
+    /// number of them.
+    #[serde(default)]
+    pub served: Vec<ServicePolicy>,
+    /// Somebody has asked for it since it went to sleep.
+    #[serde(default)]
+    pub woken: bool,
     /// What was deployed last does not run any more either: it did not wake.
     #[serde(default)]
     pub broken: bool,
@@ -230,6 +237,9 @@ pub struct Resources {
     pub dns_name: Option<String>,
     /// Families whose revisions are ours to deregister.
     pub families: Vec<String>,
+    /// The revision that was registered last of each family, and when. A list without it is older than that.
+    #[serde(default)]
+    pub registered: BTreeMap<String, (String, Timestamp)>,
     /// While it is removed: the last of all active revisions of these families. Once that is deregistered, none is left.
     #[serde(default)]
     pub last_revision: Option<String>,

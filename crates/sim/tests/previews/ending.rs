@@ -73,6 +73,7 @@ impl Story {
         }
         // Whoever slept wakes up.
         self.machine.run(Duration::from_secs(10));
+        self.ask_those_that_sleep();
     }
 
     /// What people do when something does not come to what they want: say yes, and try again.
@@ -82,9 +83,10 @@ impl Story {
         let failed = self.records().filter(|it| it.state == State::Failed).map(|it| it.subject.clone());
         let failed: Vec<Subject> = failed.filter(|subject| self.comes_to_run(subject)).collect();
         failed.iter().for_each(|subject| self.up(subject));
+        self.ask_those_that_lag();
     }
 
-    fn records(&self) -> impl Iterator<Item = &Environment> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Environment> {
         self.machine.watch.records.values().map(|(_, record)| record)
     }
 
@@ -108,6 +110,7 @@ impl Story {
         missing.extend(self.balancing());
         missing.extend(self.sites());
         missing.extend(self.deliveries());
+        missing.extend(self.untold());
         if others(&self.machine.stage) != before {
             missing.push("somebody else's things are not as they were".to_owned());
         }
@@ -141,7 +144,7 @@ impl Story {
             let good = self.comes_to_run(&subject);
             let fits = match record.state {
                 State::Ready => good && deployed == Some(sha.as_str()),
-                State::Asleep => true,
+                State::Asleep => !good || deployed == Some(sha.as_str()),
                 State::Failed => !good,
                 State::Queued => is_full,
                 _ => false,
@@ -199,13 +202,21 @@ impl Story {
                     State::Asleep => 0,
                     _ => continue,
                 };
-                let fits = service.is_some_and(|it| {
+                let runs = |it: &Value| {
                     it["desiredCount"] == count
                         && it["status"] == "ACTIVE"
-                        && (count == 0 || it["taskDefinition"].as_str().map(str::to_owned) == deployed)
-                });
-                let sleeps = count == 0 && deployed.is_some();
-                if !(fits || sleeps) {
+                        && it["taskDefinition"].as_str() == deployed.as_deref()
+                };
+                // One that somebody has deleted is made anew when it wakes.
+                let sleeps = |it: &Value| {
+                    it["desiredCount"] == 0 && it["runningCount"] == 0 && it["pendingCount"] == 0
+                };
+                let fits = if count == 0 {
+                    deployed.is_some() && service.as_ref().is_none_or(sleeps)
+                } else {
+                    service.as_ref().is_some_and(runs)
+                };
+                if !fits {
                     missing.push(format!("service {name} of {} is not as it should be", record.names.id));
                 }
             }
@@ -216,7 +227,7 @@ impl Story {
 
     /// Families of ours have active revisions only while they have an environment.
     fn families(&self) -> Vec<String> {
-        let body = json!({"familyPrefix": "shop-", "status": "ACTIVE", "maxResults": 100});
+        let body = json!({"familyPrefix": "shop_", "status": "ACTIVE", "maxResults": 100});
         let listed = self.machine.stage.ask("ListTaskDefinitionFamilies", body).unwrap();
         let mut known: BTreeSet<String> = self.records().flat_map(|it| it.names.services.clone()).collect();
         known.extend(names(&self.machine.setting.policy, &Subject::Branch(FAMILY.into())).services);
@@ -314,7 +325,7 @@ impl Story {
         pending.chain(open).collect()
     }
 
-    fn rows(&self, table: &'static str) -> Vec<Row> {
+    pub(crate) fn rows(&self, table: &'static str) -> Vec<Row> {
         poll(self.machine.store.scan(table, &Scan { limit: 100_000, ..Scan::default() })).unwrap()
     }
 
@@ -361,7 +372,7 @@ fn difference(one: &[u8], other: &[u8]) -> String {
     format!("{} was {}", around(other), around(one))
 }
 
-fn value<T: serde::de::DeserializeOwned>(row: &Row) -> T {
+pub(crate) fn value<T: serde::de::DeserializeOwned>(row: &Row) -> T {
     let document: Value = serde_json::from_slice(&row.body).unwrap();
     serde_json::from_value(document["value"].clone()).unwrap()
 }

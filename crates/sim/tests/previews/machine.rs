@@ -307,6 +307,7 @@ impl Machine {
             (None, Fate::Sleeps(_)) => {
                 let until = self.stage.now().plus_ms(i64::try_from(self.chance.below(SLEEP_MS)).unwrap());
                 self.watch.say(format!("process {number} sleeps in its round of {object}"));
+                self.watch.notices.interrupted(&object);
                 process.asleep = Some(Asleep { round, object, until, since });
                 self.watch.round(&self.store, doing, None);
             }
@@ -314,6 +315,7 @@ impl Machine {
                 drop(round);
                 doing.has_died = true;
                 self.watch.say(format!("a crash in the round of {object}"));
+                self.watch.notices.interrupted(&object);
                 self.watch.round(&self.store, doing, Some(&object));
                 self.watch.look_at_announcements(doing, &self.processes[number].hands);
                 self.restart(number);
@@ -336,6 +338,7 @@ impl Machine {
                 round.wake.into_iter().for_each(|other| process.wake(other, now));
             }
             Err(error) => {
+                self.watch.notices.interrupted(&object);
                 let errors = process.errors.entry(object.clone()).or_default();
                 *errors += 1;
                 process.due.insert(object.clone(), now.plus_seconds(1 << (*errors).min(6)));

@@ -6,6 +6,7 @@ mod daemons;
 mod ending;
 mod machine;
 mod many;
+mod notices;
 mod setting;
 mod story;
 mod watch;

@@ -159,13 +159,13 @@ fn foreign(stage: &Stage, policy: &Policy) {
     let (environment, repository) = ("longshore:environment", "longshore:repository");
     let tags = [
         (name(TAKEN), json!([])),
-        ("shop-other".to_owned(), json!([{"key": environment, "value": "a.shop"}])),
+        ("shop_other".to_owned(), json!([{"key": environment, "value": "a.shop"}])),
         (
-            "shop-theirs".to_owned(),
+            "shop_theirs".to_owned(),
             json!([{"key": environment, "value": "a.shop"}, {"key": repository, "value": "other/shop"}]),
         ),
         (
-            "shop-ours".to_owned(),
+            "shop_ours".to_owned(),
             json!([{"key": repository, "value": REPOSITORY}, {"key": "longshore:project", "value": "shop"}]),
         ),
     ];
@@ -199,7 +199,7 @@ fn arn(document: &Value, member: &str) -> String {
 /// Everything that is not ours, as AWS shows it.
 pub(crate) fn others(stage: &Stage) -> Vec<String> {
     let mut all = Vec::new();
-    let names = ["shop-other", "shop-theirs", "shop-ours"];
+    let names = ["shop_other", "shop_theirs", "shop_ours"];
     let seen = stage.ask("DescribeServices", json!({"services": names, "include": ["TAGS"]})).unwrap();
     for service in seen["services"].as_array().unwrap() {
         let of = |member: &str| service[member].to_string();

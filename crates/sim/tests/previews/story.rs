@@ -312,12 +312,18 @@ impl Story {
 
     /// A client's request comes through our proxy.
     fn request(&mut self) {
-        let (Some(environment), Some(number)) = (self.environment(), self.machine.awake()) else { return };
+        if let Some(environment) = self.environment() {
+            self.request_of(&environment);
+        }
+    }
+
+    pub(crate) fn request_of(&mut self, id: &str) {
+        let Some(number) = self.machine.awake() else { return };
         let process = &self.machine.processes[number];
         let now = self.machine.stage.now().plus_ms(process.hands.ahead_ms());
-        poll(process.desk.requested(&[(environment.clone(), now)])).unwrap();
+        poll(process.desk.requested(&[(id.to_owned(), now)])).unwrap();
         self.machine.watch.at_the_door(&self.machine.store, number);
-        self.machine.wake(number, Object::Environment(environment));
+        self.machine.wake(number, Object::Environment(id.to_owned()));
     }
 
     /// A task ends that nobody asked to end.

@@ -14,6 +14,7 @@ use longshore_world::{Scan, Store};
 use serde_json::{Value, json};
 
 use super::machine::poll;
+use super::notices::Notices;
 use super::setting::{Setting, is_ours};
 
 /// A round makes so many changes at most: twenty revisions, and everything of two services.
@@ -49,7 +50,7 @@ struct Announced {
 }
 
 pub(crate) struct Watch {
-    stage: Arc<Stage>,
+    pub(crate) stage: Arc<Stage>,
     policy: Policy,
     is_alone: bool,
     /// Counts everything that happens.
@@ -75,6 +76,7 @@ pub(crate) struct Watch {
     /// before would do nothing for these.
     before_deploy: BTreeMap<String, BTreeSet<String>>,
     announced: Vec<Announced>,
+    pub(crate) notices: Notices,
     /// Since when our proxy leads to a task that does not run, by process, environment and task.
     astray: BTreeMap<(usize, String, String), Timestamp>,
     looked_at: Timestamp,
@@ -84,8 +86,9 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(stage: Arc<Stage>, setting: &Setting) -> Self {
+        let began = stage.now();
         Self {
-            looked_at: stage.now(),
+            looked_at: began,
             stage,
             policy: setting.policy.clone(),
             is_alone: setting.controllers == 1,
@@ -102,6 +105,7 @@ impl Watch {
             given_up: BTreeSet::new(),
             before_deploy: BTreeMap::new(),
             announced: Vec::new(),
+            notices: Notices::new(began),
             astray: BTreeMap::new(),
             acts: 0,
         }
@@ -200,6 +204,7 @@ impl Watch {
         if by_github > limit && !self.is_confirmed {
             self.wrong(format!("{by_github} environments removed at once, and nobody has confirmed it"));
         }
+        self.look_at_notices(store, &before);
         before
     }
 

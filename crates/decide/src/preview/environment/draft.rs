@@ -4,6 +4,7 @@ use longshore_model::Timestamp;
 use longshore_model::preview::{Environment, Intent, Moment, Notice};
 
 use super::seen::{Action, Look, Plan, Seen, SitePlan};
+use super::took::LONGEST_BACKOFF_MS;
 use super::{place, took};
 
 /// While something is on its way it is looked at so often, for the case that an event is lost.
@@ -39,6 +40,10 @@ impl<'a> Draft<'a> {
     pub(super) fn new(record: &Environment, seen: &'a Seen, now: Timestamp) -> Self {
         let mut record = record.clone();
         record.waiting.clear();
+        if !record.progress.steady {
+            // The clock went back: what is bounded from then on has its bounds from now on.
+            record.progress.changed_at = record.progress.changed_at.min(now);
+        }
         let open = std::mem::take(&mut record.progress.intents);
         let mut draft = Self {
             record,
@@ -200,9 +205,16 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Whether an error holds back every call for now.
+/// Whether an error holds back every call for now. Nothing waits for longer than the longest backoff: a moment beyond it
+/// is of a clock that has gone back since.
 pub(super) fn is_blocked(record: &Environment, now: Timestamp) -> bool {
-    record.progress.retry_at.is_some_and(|at| now < at)
+    record.progress.retry_at.is_some_and(|at| (1..=LONGEST_BACKOFF_MS).contains(&at.ms_since(now)))
+}
+
+/// Whether a moment is less than this long ago. One that is as far in the future is of a clock that has gone back since,
+/// and is over.
+pub(super) fn is_within(at: Timestamp, now: Timestamp, ms: i64) -> bool {
+    now.ms_since(at).abs() < ms
 }
 
 /// What could not be looked at, and why.

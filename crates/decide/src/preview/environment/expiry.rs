@@ -60,7 +60,11 @@ pub(super) fn is_down(record: &Environment, policy: Option<&Policy>, now: Timest
 pub(super) fn turn(draft: &mut Draft<'_>, policy: &Policy) {
     let now = draft.now;
     let schedule = schedule(&draft.record, Some(policy), now);
-    let Some(expires_at) = schedule.expires_at else { return };
+    let Some(expires_at) = schedule.expires_at else {
+        // Should there be an end again, there is a warning before it.
+        draft.record.progress.warned_of = None;
+        return;
+    };
     if now >= expires_at {
         let unused = spoken(i64::from(policy.limits.ttl_s.unwrap_or_default()));
         draft.record.wish.presence = Presence::Down(Removal {

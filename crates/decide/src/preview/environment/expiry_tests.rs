@@ -1,9 +1,14 @@
 //! When an environment expires, warns and sleeps.
 
+use std::sync::Arc;
+
 use longshore_model::preview::Deployed;
+use longshore_model::preview::view::Command;
 
 use super::super::samples;
+use super::super::seen::Seen;
 use super::*;
+use crate::preview::command;
 
 const DAY: i64 = 24 * 3600;
 
@@ -96,4 +101,23 @@ fn times_are_spoken() {
     for (seconds, words) in cases {
         assert_eq!(spoken(seconds), words);
     }
+}
+
+#[test]
+fn who_was_pinned_is_warned_again() {
+    let policy = samples::policy();
+    let mut warned = record();
+    warned.progress.warned_of = Some(days(7));
+    let mut asked = Some(warned.clone());
+    for pinned in [true, false] {
+        let command = Command::Pin { environment: "x.shop".into(), pinned };
+        command::apply(&mut asked, &command, &policy, "ada", days(8), None).unwrap();
+    }
+    assert!(!is_down(&asked.unwrap(), Some(&policy), days(8)), "its time was over while it was pinned");
+    // The same for a TTL that was gone for a while.
+    let mut endless = samples::policy();
+    endless.limits.ttl_s = None;
+    let seen = Seen { policy: Some(Arc::new(endless)), has_room: true, ..Seen::default() };
+    let then = super::super::decide(&warned, &seen, days(6)).record;
+    assert!(!is_down(&then, Some(&policy), days(8)));
 }

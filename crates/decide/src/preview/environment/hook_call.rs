@@ -90,7 +90,8 @@ fn context(record: &Environment, policy: &Policy, key: &str) -> Value {
         Subject::Branch(name) => json!({"branch": name}),
         Subject::PullRequest(number) => json!({"pull_request": number}),
     };
-    let services: Vec<Value> = policy
+    let named = tokens::as_named(record, policy);
+    let services: Vec<Value> = named
         .services
         .iter()
         .enumerate()

@@ -4,7 +4,7 @@
 use longshore_model::Timestamp;
 use longshore_model::preview::{Deployed, Environment, Hook, HookRun, HookState, Moment, Policy, Presence};
 
-use super::draft::Draft;
+use super::draft::{Draft, is_within};
 use super::failure::Fault;
 use super::took::backoff_ms;
 
@@ -72,7 +72,8 @@ fn all_in_flight<'a>(
             HookState::Uncalled { again_at, .. } => *again_at,
             HookState::Done | HookState::Failed(_) => return None,
         };
-        (now < called.plus_seconds(i64::from(hook.timeout_s))).then_some((key, hook.name.as_str()))
+        let is_open = called > now || is_within(called, now, i64::from(hook.timeout_s) * 1000);
+        is_open.then_some((key, hook.name.as_str()))
     })
 }
 

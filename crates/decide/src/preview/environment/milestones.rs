@@ -8,7 +8,7 @@ use super::tokens::shape;
 use super::wanted::{Goal, serves};
 
 /// A deploy is over, and well.
-pub(super) fn deployed(draft: &mut Draft<'_>) {
+pub(super) fn deployed(draft: &mut Draft<'_>, policy: &Policy) {
     let now = draft.now;
     let progress = &mut draft.record.progress;
     let Some(deploying) = progress.deploying.take() else { return };
@@ -16,6 +16,7 @@ pub(super) fn deployed(draft: &mut Draft<'_>) {
     let commit = short(&deploying.revision.sha).to_owned();
     let is_new = progress.deployed.is_none();
     progress.deployed = Some(Deployed { at: now, ..deploying });
+    progress.served = policy.services.clone();
     progress.asleep_since = None;
     progress.broken = false;
     progress.steady = true;

@@ -14,9 +14,8 @@ pub fn needs(record: &Environment, policy: Option<&Policy>, now: Timestamp) -> N
         return removal::needs(record, policy, now);
     }
     let Some(policy) = policy else { return Needs::default() };
-    let reborn = record.progress.removing_since.is_some().then(|| wanted::reborn(record, now));
-    let record = reborn.as_ref().unwrap_or(record);
-    let Some(parts) = tokens::parts(record, policy) else { return Needs::default() };
+    let named = tokens::as_named(record, policy);
+    let Some(parts) = tokens::parts(record, &named) else { return Needs::default() };
     let progress = &record.progress;
     let serves = progress.deployed.is_some() && !sleep::is_asleep(record);
     if wanted::is_untouched(record) {

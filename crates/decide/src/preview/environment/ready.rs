@@ -32,6 +32,9 @@ pub(super) fn of(draft: &Draft<'_>, policy: &Policy, parts: &[Part<'_>], goal: G
     let has_elb = route_elb::is_used(&draft.record, policy);
     let mut missing = Vec::new();
     for part in parts {
+        if !service::runs(draft, part, goal) {
+            continue;
+        }
         let Some(revision) = service::revision(draft, part.index, goal) else { return Readiness::Unknown };
         let running: Vec<&Task> = tasks.iter().filter(|task| runs(task, &revision)).collect();
         let healthy = if has_elb {

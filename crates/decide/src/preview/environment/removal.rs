@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use longshore_model::Timestamp;
 use longshore_model::preview::{Environment, Moment, Policy, Presence, Removal, Route, State};
 
-use super::draft::{Draft, is_blocked};
+use super::draft::{Draft, is_blocked, is_within};
 use super::seen::{Action, Needs};
+use super::service::VISIBLE_WITHIN_MS;
 use super::tokens::{are_ours, is_our_service};
 use super::{hooks, place, route_elb, route_proxy};
 
@@ -64,10 +65,11 @@ pub(super) fn decide(draft: &mut Draft<'_>) {
         return;
     }
     let now = draft.now;
+    let makes = |what: &str| what.starts_with("create") || what.starts_with("register");
     let may_come = draft
         .open_intents()
         .iter()
-        .find(|intent| intent.what.starts_with("create") && now < intent.at.plus_ms(MAY_STILL_COME_MS));
+        .find(|intent| makes(&intent.what) && is_within(intent.at, now, MAY_STILL_COME_MS));
     if let Some(intent) = may_come {
         let (what, at) = (intent.what.clone(), intent.at.plus_ms(MAY_STILL_COME_MS));
         draft.wait(format!("`{what}` was asked for and not answered: what it may have made must be seen"));
@@ -90,21 +92,26 @@ fn enter(draft: &mut Draft<'_>, removal: &Removal) {
     }
 }
 
-/// Services. Says whether one is left.
+/// Services. Says whether one is left. What was made a moment ago and is not seen is not gone: the look is older.
 fn services(draft: &mut Draft<'_>) -> bool {
     let Some(services) = draft.seen.services.seen() else { return true };
     let mut left = false;
     for name in place::service_names(&draft.record) {
-        let Some(service) = services.get(&name) else { continue };
-        match service.status.as_str() {
-            "ACTIVE" if is_our_service(&draft.record, service) => {
+        let made_at = draft.record.progress.resources.services.get(&name).copied();
+        match services.get(&name).map_or("", |service| service.status.as_str()) {
+            "ACTIVE" if services.get(&name).is_some_and(|service| is_our_service(&draft.record, service)) => {
                 left = true;
                 draft.push(Action::DeleteService { name });
             }
+            "ACTIVE" => {}
             // Its tags may be gone with it; in any case it ends by itself.
             "DRAINING" => {
                 left = true;
                 draft.wait(format!("service `{name}` is draining: its tasks are being stopped"));
+            }
+            _ if made_at.is_some_and(|at| is_within(at, draft.now, VISIBLE_WITHIN_MS)) => {
+                left = true;
+                draft.wait(format!("service `{name}` was made a moment ago, and is not visible yet"));
             }
             _ => {}
         }
@@ -152,15 +159,24 @@ fn revisions(draft: &mut Draft<'_>) -> bool {
     let are_all = pushed && active.len() <= REVISIONS_AT_ONCE && is_whole(draft, &active);
     draft.record.progress.resources.last_revision =
         active.last().filter(|_| are_all).map(|arn| (*arn).clone());
-    !active.is_empty()
+    let registered = draft.record.progress.resources.registered.values();
+    let unseen = registered.filter(|(arn, at)| {
+        is_within(*at, draft.now, VISIBLE_WITHIN_MS) && !active.iter().any(|seen| *seen == arn)
+    });
+    let unseen: Vec<String> = unseen.map(|(arn, _)| arn.clone()).collect();
+    for arn in &unseen {
+        draft.wait(format!("`{arn}` was registered a moment ago, and is not visible yet"));
+    }
+    !active.is_empty() || !unseen.is_empty()
 }
 
-/// Whether a list of active revisions has all of ours: those that are recorded, and none that nobody knows whether it was
-/// registered. A list may be older than what was registered last.
+/// Whether a list of active revisions has all of ours: what was registered last of each family, and none that nobody knows
+/// whether it was registered. A list may be older than that.
 fn is_whole(draft: &Draft<'_>, active: &[&String]) -> bool {
     let progress = &draft.record.progress;
-    let recorded = [&progress.deployed, &progress.deploying].into_iter().flatten();
-    let mut recorded = recorded.flat_map(|it| &it.task_definitions).filter(|arn| !arn.is_empty());
+    let deployed = progress.deployed.iter().flat_map(|it| &it.task_definitions);
+    let registered = progress.resources.registered.values().map(|(arn, _)| arn);
+    let mut recorded = deployed.chain(registered).filter(|arn| !arn.is_empty());
     let is_unknown = draft.open_intents().iter().any(|intent| intent.what.starts_with("register"));
     !is_unknown && recorded.all(|arn| active.contains(&arn))
 }

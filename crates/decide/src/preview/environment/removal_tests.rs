@@ -171,3 +171,43 @@ fn revisions_that_are_all_deregistered_are_not_listed_once_more() {
         assert!(needs(&both, None, NOW).revisions, "{why}");
     }
 }
+
+#[test]
+fn what_a_deploy_on_its_way_has_registered_is_not_left_behind() {
+    let mut record = leaving();
+    record.progress.deployed =
+        Some(Deployed { task_definitions: vec!["td:2".into()], ..Deployed::default() });
+    record.progress.deploying =
+        Some(Deployed { task_definitions: vec![String::new()], ..Deployed::default() });
+    let register = Action::Register(0, serde_json::Map::new());
+    let record = took::took(&record, &register, &Outcome::Done(Some("td:3".into())), NOW);
+    let listing = |arns: &[&str]| {
+        let listed = arns.iter().map(|arn| (*arn).to_owned()).collect();
+        Seen { revisions: Look::Seen([("shop-x".to_owned(), listed)].into()), ..nothing() }
+    };
+    let done = |record: &Environment, arn: &str| {
+        took::took(record, &Action::Deregister(arn.to_owned()), &Outcome::Done(None), NOW)
+    };
+    // A list that is older than the last revision.
+    let planned = plan(&record, &listing(&["td:1", "td:2"]));
+    assert_eq!(planned.actions.len(), 2);
+    let both = done(&done(&planned.record, "td:1"), "td:2");
+    assert!(needs(&both, None, NOW).revisions, "there is one that the list does not have");
+    let early = plan(&both, &listing(&[]));
+    assert!(!early.forget && early.record.waiting.iter().any(|why| why.contains("`td:3`")), "{early:?}");
+    let found = plan(&both, &listing(&["td:3"]));
+    assert_eq!(found.actions, [Action::Deregister("td:3".into())]);
+    assert!(plan(&done(&found.record, "td:3"), &listing(&[])).forget);
+    let late = NOW.plus_ms(VISIBLE_WITHIN_MS);
+    assert!(super::super::decide(&both, &listing(&[]), late).forget, "somebody else has deregistered it");
+}
+
+#[test]
+fn a_service_that_was_just_made_is_not_gone_because_a_look_is_older() {
+    let mut record = leaving();
+    record.progress.resources.services = [("shop-x".to_owned(), NOW)].into();
+    let early = plan(&record, &nothing());
+    assert!(!early.forget && early.record.waiting[0].contains("not visible yet"));
+    let late = NOW.plus_ms(VISIBLE_WITHIN_MS);
+    assert!(super::super::decide(&early.record, &nothing(), late).forget);
+}

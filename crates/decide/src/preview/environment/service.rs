@@ -6,7 +6,7 @@ use longshore_model::preview::Policy;
 use longshore_model::seen::Service;
 use serde_json::{Map, Value, json};
 
-use super::draft::Draft;
+use super::draft::{Draft, is_within};
 use super::failure::Fault;
 use super::seen::{Action, Look};
 use super::tokens::{self, Part};
@@ -14,7 +14,7 @@ use super::wanted::Goal;
 use super::{inputs, place, route_elb};
 
 /// For so long a service that was made may not be visible yet (ECS is eventually consistent).
-const VISIBLE_WITHIN_MS: i64 = 60_000;
+pub(super) const VISIBLE_WITHIN_MS: i64 = 60_000;
 
 /// Fails when a name is taken by a service that is not ours.
 pub(super) fn check(draft: &Draft<'_>, parts: &[Part<'_>]) -> Result<(), Fault> {
@@ -64,7 +64,7 @@ pub(super) fn ensure(
                 change(draft, part, service, goal)
             }
             Some(_) => true,
-            None if matches!(goal, Goal::Sleep | Goal::Stop) => true,
+            None if !runs(draft, part, goal) => true,
             None => create(draft, policy, part, goal)?,
         };
     }
@@ -74,6 +74,16 @@ pub(super) fn ensure(
 /// Whether this record has made the service, or changed it.
 fn is_made(draft: &Draft<'_>, part: &Part<'_>) -> bool {
     draft.record.progress.actions > 0 && draft.record.progress.resources.services.contains_key(part.name)
+}
+
+/// Whether a service has tasks for this goal. One that has come to longshore.toml since the last deploy has nothing to
+/// serve.
+pub(super) fn runs(draft: &Draft<'_>, part: &Part<'_>, goal: Goal) -> bool {
+    match goal {
+        Goal::Deploy => true,
+        Goal::Serve => revision(draft, part.index, goal).is_some(),
+        Goal::Sleep | Goal::Stop => false,
+    }
 }
 
 /// The revision that a service should run, where it is known.
@@ -88,7 +98,7 @@ pub(super) fn revision(draft: &Draft<'_>, index: usize, goal: Goal) -> Option<St
 }
 
 fn change(draft: &mut Draft<'_>, part: &Part<'_>, service: &Service, goal: Goal) -> bool {
-    let runs = matches!(goal, Goal::Deploy | Goal::Serve);
+    let runs = runs(draft, part, goal);
     let wanted = if runs { i64::from(part.policy.count) } else { 0 };
     let revision = revision(draft, part.index, goal);
     let is_other = runs && revision.as_ref() != Some(&service.task_definition);
@@ -121,7 +131,7 @@ fn change(draft: &mut Draft<'_>, part: &Part<'_>, service: &Service, goal: Goal)
 
 fn create(draft: &mut Draft<'_>, policy: &Policy, part: &Part<'_>, goal: Goal) -> Result<bool, Fault> {
     let made_at = draft.record.progress.resources.services.get(part.name);
-    if made_at.is_some_and(|at| draft.now < at.plus_ms(VISIBLE_WITHIN_MS)) {
+    if made_at.is_some_and(|at| is_within(*at, draft.now, VISIBLE_WITHIN_MS)) {
         draft.wait(format!("service `{}` was made a moment ago, and is not visible yet", part.name));
         draft.look_soon();
         return Ok(false);

@@ -34,12 +34,9 @@ pub(super) fn is_asleep(record: &Environment) -> bool {
     record.progress.asleep_since.is_some() && !is_woken(record)
 }
 
-/// Whether a request came after it had gone to sleep.
-fn is_woken(record: &Environment) -> bool {
-    record
-        .progress
-        .asleep_since
-        .is_some_and(|since| record.progress.last_request_at.is_some_and(|at| at > since))
+/// Whether somebody has asked for it since it went to sleep.
+const fn is_woken(record: &Environment) -> bool {
+    record.progress.asleep_since.is_some() && record.progress.woken
 }
 
 /// Whether it should go to sleep now.
@@ -53,6 +50,7 @@ pub(super) fn turn(draft: &mut Draft<'_>, policy: &Policy) {
     if is_due(&draft.record, policy, draft.now) {
         draft.begin_anew();
         draft.record.progress.asleep_since = Some(draft.now);
+        draft.record.progress.woken = false;
         draft.record.wish.sleep = Sleep::Auto;
         draft.record.state = State::Asleep;
         let id = &draft.record.names.id;

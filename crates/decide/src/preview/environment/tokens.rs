@@ -1,5 +1,7 @@
 //! What marks a thing as ours, and what tells calls and policies apart.
 
+use std::borrow::Cow;
+
 use longshore_model::preview::{Environment, Policy, ServicePolicy};
 use longshore_model::seen::Service;
 use longshore_model::tag::Tag;
@@ -124,6 +126,17 @@ pub(super) fn parts<'a>(record: &'a Environment, policy: &'a Policy) -> Option<V
         target_group: &names.target_groups[index],
     });
     Some(parts.collect())
+}
+
+/// The policy with the services that the environment was named for. When longshore.toml has got another number of them,
+/// what is deployed goes on with those that it was deployed with, until it is taken down.
+#[must_use]
+pub fn as_named<'a>(record: &Environment, policy: &'a Policy) -> Cow<'a, Policy> {
+    let served = &record.progress.served;
+    if parts(record, policy).is_some() || served.len() != record.names.services.len() {
+        return Cow::Borrowed(policy);
+    }
+    Cow::Owned(Policy { services: served.clone(), ..policy.clone() })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::tokens::SERVICE_TAG;
 /// The wait after the first of several errors; each further one doubles it.
 const FIRST_BACKOFF_MS: i64 = 1_000;
 /// The longest wait.
-const LONGEST_BACKOFF_MS: i64 = 300_000;
+pub(super) const LONGEST_BACKOFF_MS: i64 = 300_000;
 /// So many ports or priorities are tried at once, when each was taken by somebody else in between.
 const COLLISIONS_AT_ONCE: u32 = 5;
 
@@ -77,7 +77,7 @@ pub fn took(record: &Environment, action: &Action, outcome: &Outcome, now: Times
 fn done(record: &mut Environment, action: &Action, arn: Option<&str>, now: Timestamp) {
     let service = |index: usize| record.names.services.get(index).cloned().unwrap_or_default();
     let name = match action {
-        Action::CreateService(index, _) => service(*index),
+        Action::CreateService(index, _) | Action::Register(index, _) => service(*index),
         _ => String::new(),
     };
     let progress = &mut record.progress;
@@ -88,8 +88,9 @@ fn done(record: &mut Environment, action: &Action, arn: Option<&str>, now: Times
         Action::Register(index, _) => {
             let known = progress.deploying.as_mut().map(|deploying| &mut deploying.task_definitions);
             if let Some(revision) = known.and_then(|known| known.get_mut(*index)) {
-                *revision = new;
+                revision.clone_from(&new);
             }
+            made.registered.insert(name, (new, now));
         }
         Action::CreateService(..) => {
             made.services.insert(name, now);
@@ -110,6 +111,7 @@ fn done(record: &mut Environment, action: &Action, arn: Option<&str>, now: Times
         Action::DeleteTargetGroup(gone) => made.target_groups.retain(|_, group| group != gone),
         Action::DeleteService { name } => drop(made.services.remove(name)),
         Action::Deregister(gone) => {
+            made.registered.retain(|_, (revision, _)| revision != gone);
             if made.last_revision.as_ref() == Some(gone) {
                 made.last_revision = None;
                 made.families.clear();

@@ -1,41 +1,48 @@
 //! An environment that should be there: from nothing to ready, and from one revision to the next.
 
+use std::borrow::Cow;
+
 use longshore_model::preview::{Deployed, Moment, Policy, State};
 
 use super::draft::Draft;
 use super::failure::Fault;
 use super::milestones::{announce_failure, back_in_place, deployed, fail, short};
 use super::ready::Readiness;
-use super::tokens::{Part, parts, shape};
-use super::wanted::{Goal, has_failed, is_settled, is_untouched, is_wanted, reborn, serves, wants_deploy};
+use super::tokens::{Part, as_named, parts, shape};
+use super::wanted::{Goal, has_failed, is_settled, is_untouched, is_wanted, serves, wants_deploy};
 use super::{deploy, failure, hooks, ready, route_elb, route_proxy, sleep};
 
 pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
-    if draft.record.progress.removing_since.is_some() {
-        draft.record = reborn(&draft.record, draft.now);
-    }
     if is_untouched(&draft.record) {
         return begin_life(draft, policy);
     }
     let names = draft.record.clone();
-    let Some(parts) = parts(&names, policy) else { return renamed(draft, policy) };
+    let named = as_named(&names, policy);
+    let Some(parts) = parts(&names, &named) else { return renamed(draft, policy) };
+    let fits = matches!(named, Cow::Borrowed(_));
+    if fits {
+        remember_services(draft, policy);
+    } else if draft.record.progress.asleep_since.is_none() {
+        refuse(draft, policy);
+    }
     sleep::turn(draft, policy);
     if is_settled(&draft.record, policy, draft.now) {
-        return settled(draft, policy, &parts);
+        return settled(draft, &named, &parts);
     }
-    let Some(goal) = choose(draft, policy) else { return hold(draft, policy, &parts) };
-    let goal = match pursue(draft, policy, &parts, goal) {
+    let goal = if fits { choose(draft, policy) } else { Some(fallback(draft)) };
+    let Some(goal) = goal else { return hold(draft, policy, &parts) };
+    let goal = match pursue(draft, &named, &parts, goal) {
         Ok(()) => goal,
         Err(fault) => {
             draft.drop_actions();
             fail(draft, policy, goal, fault);
             let goal = fallback(draft);
             // What is left to do takes away, or goes back. Should that fail too, the next round says so.
-            drop(pursue(draft, policy, &parts, goal));
+            drop(pursue(draft, &named, &parts, goal));
             goal
         }
     };
-    route_proxy::site(draft, policy, &parts, goal);
+    route_proxy::site(draft, &named, &parts, goal);
     set_state(draft, goal);
     match goal {
         // It was to sleep before it had come to run.
@@ -50,8 +57,16 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     }
 }
 
-/// The policy has another number of services than when it was named.
+/// The policy has another number of services than when it was named, and nothing was deployed that could go on.
 fn renamed(draft: &mut Draft<'_>, policy: &Policy) {
+    refuse(draft, policy);
+    route_proxy::close(draft, policy, "what should run here has failed to start");
+    draft.record.state = State::Failed;
+    draft.look_late();
+}
+
+/// What is wanted needs other names than the environment has. What is deployed goes on.
+fn refuse(draft: &mut Draft<'_>, policy: &Policy) {
     let (has, was) = (policy.services.len(), draft.record.names.services.len());
     let why = format!(
         "longshore.toml has {has} services for it, but it was named for {was}: take it down, and it is made anew with \
@@ -61,8 +76,15 @@ fn renamed(draft: &mut Draft<'_>, policy: &Policy) {
         fail(draft, policy, Goal::Deploy, Fault::from(why));
     }
     announce_failure(draft);
-    draft.record.state = State::Failed;
-    draft.look_late();
+}
+
+/// What is deployed has these services: those of now, as far as they do not need another deploy.
+fn remember_services(draft: &mut Draft<'_>, policy: &Policy) {
+    let progress = &mut draft.record.progress;
+    let is_as_deployed = progress.deployed.as_ref().is_some_and(|it| it.shape == shape(policy));
+    if is_as_deployed && progress.served != policy.services {
+        progress.served.clone_from(&policy.services);
+    }
 }
 
 /// Waits for room, or begins.
@@ -194,7 +216,7 @@ fn pursue(
         }
         Readiness::Yes if goal == Goal::Deploy => {
             if hooks::after(draft, policy)? {
-                deployed(draft);
+                deployed(draft, policy);
             }
         }
         Readiness::Yes => back_in_place(draft),
@@ -253,3 +275,7 @@ mod tests;
 #[cfg(test)]
 #[path = "settled_tests.rs"]
 mod settled_tests;
+
+#[cfg(test)]
+#[path = "served_tests.rs"]
+mod served_tests;

@@ -134,18 +134,18 @@ fn an_environment_of_another_shape_is_not_guessed_at() {
 #[test]
 fn a_hook_of_what_was_before_is_let_end() {
     let mut policy = samples::policy();
-    policy.hooks.before_destroy = vec![longshore_model::preview::Hook {
-        name: "drop".into(),
-        action: longshore_model::preview::HookAction::Lambda { function: "drop".into() },
+    policy.hooks.after_create = vec![longshore_model::preview::Hook {
+        name: "seed".into(),
+        action: longshore_model::preview::HookAction::Lambda { function: "seed".into() },
         timeout_s: 60,
     }];
     let mut record = begun(&[]).record;
-    record.progress.removing_since = Some(NOW);
+    record.wish.revision.sha = "b".repeat(40);
     let run = HookRun { state: HookState::Running, attempts: 1, at: NOW };
-    record.progress.hooks = [("before_destroy/0a/drop".to_owned(), run)].into();
+    record.progress.hooks = [("after_create/0a/seed".to_owned(), run)].into();
     let seen = Seen { policy: Some(Arc::new(policy)), ..seen(&[]) };
     let held = plan_for(&record, &seen, NOW.plus_seconds(59));
-    assert!(held.actions.is_empty() && held.record.life == 2 && held.record.waiting[0].contains("`drop`"));
+    assert!(held.actions.is_empty() && held.record.waiting[0].contains("`seed`"));
     let goes_on = plan_for(&held.record, &seen, NOW.plus_seconds(60));
     assert_eq!(goes_on.actions.len(), 2);
 }

@@ -1,8 +1,9 @@
 //! What is wanted of an environment, beside what was tried and what is there.
 
 use longshore_model::Timestamp;
-use longshore_model::preview::{Deployed, Environment, Failure, Policy, Progress, Resources, State};
+use longshore_model::preview::{Deployed, Environment, Failure, Policy, Progress};
 
+use super::draft::is_within;
 use super::sleep;
 use super::tokens::shape;
 
@@ -73,7 +74,7 @@ pub(super) fn is_just_made(record: &Environment, policy: &Policy, now: Timestamp
         |deploying: &Deployed| deploying.task_definitions.iter().all(|revision| !revision.is_empty());
     let is_made = |name| progress.resources.services.get(name).is_some_and(|at| *at >= since);
     is_answered
-        && now < since.plus_ms(JUST_MADE_MS)
+        && is_within(since, now, JUST_MADE_MS)
         && progress.deploying.as_ref().is_some_and(|it| is_wanted(record, policy, it) && is_registered(it))
         && record.names.services.iter().all(is_made)
 }
@@ -91,33 +92,8 @@ pub(super) fn is_settled(record: &Environment, policy: &Policy, now: Timestamp) 
         && progress.intents.is_empty()
         && progress.deploying.is_none()
         && (is_asleep || !wants_deploy(record, policy))
+        // What has failed may be wanted no more.
+        && (is_asleep || progress.failure.is_none() || has_failed(record, policy))
         && (is_asleep || progress.asleep_since.is_none())
         && !sleep::is_due(record, policy, now)
-}
-
-/// It was being removed and is wanted again: what is left of it is used, and all hooks run anew.
-pub(super) fn reborn(record: &Environment, now: Timestamp) -> Environment {
-    let mut record = record.clone();
-    let before = std::mem::take(&mut record.progress);
-    record.life += 1;
-    record.state = State::Creating;
-    // A hook that runs still must end before anything is made anew.
-    record.progress = Progress {
-        created_at: now,
-        changed_at: now,
-        last_request_at: before.last_request_at,
-        // The rest is found again by its tags: some of it may be gone already.
-        resources: Resources {
-            families: before.resources.families,
-            cluster: before.resources.cluster,
-            route: before.resources.route,
-            ..Resources::default()
-        },
-        hooks: before.hooks.into_iter().filter(|(_, run)| run.state.is_open()).collect(),
-        actions: before.actions,
-        intents: before.intents,
-        announced: before.announced,
-        ..Progress::default()
-    };
-    record
 }
