@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::{join_all, try_join_all};
 use longshore_decide::preview::environment::{self, Look};
-use longshore_decide::preview::{output, show, view};
+use longshore_decide::preview::{find, output, show, view};
 use longshore_model::preview::view::{
     DeliveryView, EnvironmentDetail, EnvironmentView, ServiceView, WaitingView,
 };
@@ -86,8 +86,8 @@ impl Desk {
     /// # Errors
     /// As above.
     pub async fn way_in(&self, name: &str) -> Result<WayIn, Error> {
-        let record = self.find(name).await?;
-        let policy = self.policies().get(&record.repository).map(AsRef::as_ref);
+        let record = self.find(name).await?.value;
+        let policy = find::by_repository(self.policies(), &record.repository).map(AsRef::as_ref);
         let site = environment::url(&record, policy).map(|url| url.trim_end_matches('/').to_owned());
         let entrance = environment::entrance(&record, policy);
         let asks_login = entrance.is_some_and(|it| it.access == Access::Login);
@@ -138,7 +138,7 @@ impl Desk {
     }
 
     fn view(&self, record: &Environment) -> EnvironmentView {
-        let policy = self.policies().get(&record.repository).map(AsRef::as_ref);
+        let policy = find::by_repository(self.policies(), &record.repository).map(AsRef::as_ref);
         view::now(record, policy, self.clock().now())
     }
 }

@@ -195,7 +195,7 @@ fn a_person_may_give_up_the_hooks_of_a_policy_that_is_gone_and_it_is_said() {
     let before = calls_of(&stage, "drop").len();
     let down = Command::Down { environment: "feature-x".into() };
     let answer = poll(stage.desk.ask(&down, "ada")).unwrap();
-    assert!(answer.contains("without its hook `drop`"), "{answer}");
+    assert!(answer.message.contains("without its hook `drop`"), "{answer:?}");
     stage.settle(&mut None);
     stage.assert_nothing_left();
     assert_eq!(calls_of(&stage, "drop").len(), before);

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use longshore_model::preview::view::{
-    AnswerView, Command, EnvironmentDetail, EnvironmentView, WaitingView,
-};
+use longshore_model::preview::view::{AnswerView, Command, EnvironmentDetail, EnvironmentView, WaitingView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

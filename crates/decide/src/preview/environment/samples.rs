@@ -2,8 +2,8 @@
 
 use longshore_model::Timestamp;
 use longshore_model::preview::{
-    Access, Deployed, Environment, Hook, HookAction, Hooks, Names, Policy, Presence, Progress, Revision,
-    Route, ServicePolicy, Sleep, State, Subject, Wish,
+    Access, Deployed, Environment, Hook, HookAction, Names, Policy, Presence, Progress, Revision, Route,
+    ServicePolicy, Sleep, State, Subject, Wish,
 };
 use serde_json::json;
 
