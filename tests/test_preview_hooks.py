@@ -264,3 +264,59 @@ def test_a_hook_that_takes_too_long(serves, github, posts):
     view = serve.wait_for("one", "failed")
     free.set()
     assert "hook `slow` gave no answer in 1 s" in view["failure"]
+
+
+def test_a_function_that_takes_too_long_is_not_invoked_beside_itself(serves, github, posts):
+    serve = serves(after=hook("slow", "after_create", 'function = "slow"', timeout="1s"))
+    serve.secrets["AWS_ENDPOINT_URL_LAMBDA"] = posts.url
+    serve.define().start()
+    free = threading.Event()
+    posts.answer = lambda post: (200, b"null") if free.wait(DEADLINE_SECONDS) else 500
+    github.push("feature/one", sha(2))
+    view = serve.wait_for("one", "failed")
+    free.set()
+    assert "hook `slow` gave no answer in 1 s" in view["failure"]
+    assert len(posts.came) == 1
+
+
+def test_a_function_that_is_not_there_is_told_and_nothing_goes_before_it(serves, github, posts):
+    notify = f'[[notify]]\nto = "webhook"\nurl = "{posts.url}/notices"\nsecret_env = "HOOK_KEY"\n'
+    serve = with_key(serves(after=hook("drop", "before_destroy", 'function = "drop"') + notify))
+    serve.secrets["AWS_ENDPOINT_URL_LAMBDA"] = posts.url
+    serve.define().start()
+    missing = b'{"Type": "User", "Message": "Function not found: drop"}'
+    refused = (404, missing, {"x-amzn-errortype": "ResourceNotFoundException"})
+    posts.answer = lambda post: 200 if post.path == "/notices" else refused
+    github.push("feature/one", sha(2))
+    serve.wait_for("one", "ready")
+    github.delete("feature/one")
+    told = lambda: [it.json["text"] for it in posts.to("/notices") if it.json["event"] == "hook_failed"]  # noqa: E731
+    assert "Function not found: drop" in until(told, "people to be told")[0]
+    assert len(serve.services()) == 1
+    posts.answer = lambda post: (200, b"null")
+    serve.gone("one")
+    assert serve.services() == {}
+
+
+def test_without_its_policy_a_removal_waits_for_its_hooks(serves, github, posts):
+    serve = with_key(serves(after=hook("drop", "before_destroy", https(posts, "/drop")))).define().start()
+    github.push("feature/one", sha(2))
+    view = serve.wait_for("one", "ready")
+    posts.answer = lambda post: (500, b"disk full")
+    github.delete("feature/one")
+    until(lambda: posts.to("/drop"), "the hook to be called")
+    assert serve.stop() == 0
+    write = serve.write
+
+    def of_another():
+        write()
+        config = serve.directory / "longshore.toml"
+        config.write_text(config.read_text().replace('repository = "acme/shop"', 'repository = "acme/other"'))
+
+    serve.write = of_another
+    serve.start()
+    waits = until(lambda: [it for it in serve.environments()[view["id"]]["waiting"] if "`drop`" in it], "it to wait")
+    assert "[[preview]]" in waits[0] and len(serve.services()) == 1
+    done = serve.preview("down", view["id"])
+    assert "without its hook `drop`" in done.stdout + done.stderr
+    assert serve.services() == {}

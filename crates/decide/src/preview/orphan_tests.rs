@@ -77,7 +77,7 @@ fn its_hooks_are_told_which_commit_runs_and_where() {
     let described = json!({"taskDefinition": {"family": "f", "containerDefinitions": containers}});
     let adopted = |definition: Option<Value>| {
         let definitions = Definitions::from([("arn:td:4".to_owned(), definition)]);
-        let plan = decide(&[ours.clone()], &definitions, "previews", &policies, |_| true, NOW);
+        let plan = decide(std::slice::from_ref(&ours), &definitions, "previews", &policies, |_| true, NOW);
         plan.adopt.into_iter().next().unwrap()
     };
     let record = adopted(Some(described));

@@ -121,7 +121,11 @@ fn without_its_policy_a_removal_waits_for_a_person() {
     let mut given_up = waits.record.clone();
     let Presence::Down(removal) = &mut given_up.wish.presence else { panic!() };
     removal.without_hooks = true;
-    assert_eq!(plan(&given_up, &seen, 3_000).hooks, [key.clone()], "whoever knows it runs it nevertheless");
+    assert_eq!(
+        plan(&given_up, &seen, 3_000).hooks,
+        std::slice::from_ref(&key),
+        "whoever knows it runs it nevertheless"
+    );
     assert!(super::super::needs(&given_up, None, Timestamp(2_000)).services);
     let nothing = Seen { services: Look::Seen([].into()), ..bare.clone() };
     let gone = plan(&given_up, &nothing, 4_000);
