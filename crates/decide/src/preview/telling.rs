@@ -34,6 +34,14 @@ impl Told {
         Self { up_to: moment(now.plus_ms(-BEGIN_MS)), beyond: BTreeSet::new() }
     }
 
+    /// One that has begun by a clock which was ahead begins anew, as long as all that it was told is remembered.
+    pub fn turn_back(&mut self, now: Timestamp) {
+        let begun = Self::begin(now).up_to;
+        if self.beyond.len() < REMEMBERED && self.up_to > begun {
+            self.up_to = begun;
+        }
+    }
+
     /// Whether this notice is still to be told.
     #[must_use]
     pub fn is_due(&self, key: &str) -> bool {
@@ -100,6 +108,9 @@ mod tests {
             told.add(&key(minutes, name), at(minutes));
         }
         assert!(told.is_due(&key(102, "d")), "the clock was 98 minutes ahead");
+        let mut ahead = Told::begin(at(198));
+        ahead.turn_back(at(102));
+        assert!(ahead.is_due(&key(102, "d")), "it was when this one began");
         assert!([(101, "a"), (160, "b"), (200, "c")].iter().all(|(it, name)| !told.is_due(&key(*it, name))));
     }
 
