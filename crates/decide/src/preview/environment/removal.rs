@@ -160,9 +160,8 @@ fn revisions(draft: &mut Draft<'_>) -> bool {
     draft.record.progress.resources.last_revision =
         active.last().filter(|_| are_all).map(|arn| (*arn).clone());
     let registered = draft.record.progress.resources.registered.values();
-    let unseen = registered.filter(|(arn, at)| {
-        is_within(*at, draft.now, VISIBLE_WITHIN_MS) && !active.iter().any(|seen| *seen == arn)
-    });
+    let unseen =
+        registered.filter(|(arn, at)| is_within(*at, draft.now, VISIBLE_WITHIN_MS) && !active.contains(&arn));
     let unseen: Vec<String> = unseen.map(|(arn, _)| arn.clone()).collect();
     for arn in &unseen {
         draft.wait(format!("`{arn}` was registered a moment ago, and is not visible yet"));
