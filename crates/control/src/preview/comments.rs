@@ -176,8 +176,9 @@ impl Previews {
                 answer
             }
         };
-        delivery.value = answering(&delivery.value, &answer);
-        delivery.generation += 1;
+        if let Some(written) = book.read::<Delivery>(DELIVERIES, &delivery.value.id).await? {
+            *delivery = written;
+        }
         Ok(said(&answer))
     }
 

@@ -22,7 +22,6 @@ impl Previews {
         let Some(Kept { value: mut told, mut generation }) = self.told(name).await? else {
             return Ok(Round { look_again_at: Some(self.now()), ..Round::default() });
         };
-        told.turn_back(self.now());
         let mut after = told.up_to.clone();
         for _ in 0..MOST {
             let Some(mut writes) = self.next(notifier.as_ref(), &mut told, &mut after, round).await? else {
