@@ -311,7 +311,7 @@ def test_without_its_policy_a_removal_waits_for_its_hooks(serves, github, posts)
     def of_another():
         write()
         config = serve.directory / "longshore.toml"
-        config.write_text(config.read_text().replace('repository = "acme/shop"', 'repository = "acme/other"'))
+        config.write_text(config.read_text().replace('repository = "octo-org/shop"', 'repository = "octo-org/other"'))
 
     serve.write = of_another
     serve.start()

@@ -140,9 +140,12 @@ mod tests {
         let service = "[[preview.service]]\nname = \"web\"\ntask_definition = \"web\"\nport = 70000\n";
         for (text, expected) in [
             ("[serve]\nlisten = \"127.0.0.1\"\n".to_owned(), "an address has a port, as in 127.0.0.1:7400"),
-            (format!("{preview}ttl = \"7 dogs\"\n"), "write how long, such as `12h` or `7d`, or `never`"),
-            (format!("{preview}ttl = 7\n"), "write how long, such as `12h` or `7d`, or `never`"),
-            (format!("{preview}sleep = 7\n"), "write how long, such as `90s`, `12h` or `7d`"),
+            (
+                format!("{preview}limits.ttl = \"7 dogs\"\n"),
+                "write how long, such as `12h` or `7d`, or `never`",
+            ),
+            (format!("{preview}limits.ttl = 7\n"), "write how long, such as `12h` or `7d`, or `never`"),
+            (format!("{preview}limits.sleep = 7\n"), "write how long, such as `90s`, `12h` or `7d`"),
             (format!("{preview}{service}"), "expected a whole number from 0 to 65535"),
         ] {
             let said = parse(&text).unwrap_err().to_string();

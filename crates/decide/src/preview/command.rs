@@ -255,6 +255,10 @@ fn sleep(record: &mut Environment, policy: &Policy, now: Timestamp) -> String {
     if record.wish.sleep == Sleep::Asleep {
         return format!("`{id}` is to sleep already");
     }
+    // Asked for once more it would fall asleep again as soon as a request has woken it.
+    if record.progress.asleep_since.is_some() && !record.progress.woken {
+        return format!("`{id}` sleeps already");
+    }
     record.wish.sleep = Sleep::Asleep;
     record.progress.changed_at = now;
     match environment::entrance(record, Some(policy)) {

@@ -153,6 +153,11 @@ fn sleep_and_wake() {
 
     let mut idle = sample("x");
     idle.state = State::Asleep;
+    idle.progress.asleep_since = Some(NOW);
+    let before = Some(idle.clone());
+    let mut twice = before.clone();
+    assert_eq!(ask(&mut twice, &sleep).unwrap(), "`x.shop` sleeps already");
+    assert_eq!(twice, before, "what wakes it is not undone");
     assert_eq!(ask(&mut Some(idle.clone()), &up_command()).unwrap(), "`x.shop` wakes up");
     assert_eq!(ask(&mut Some(idle), &wake).unwrap(), "`x.shop` wakes up");
 

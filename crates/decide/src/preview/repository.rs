@@ -128,7 +128,8 @@ fn removals(
     now: Timestamp,
 ) -> Removals {
     let is_believed = is_believed(github);
-    let ends = |record: &&&Environment| step::ends(record, listed.get(&record.subject)).is_some();
+    let ends =
+        |record: &&&Environment| step::ends(record, seen.policy, listed.get(&record.subject), now).is_some();
     let all = own.iter().filter(ends).count();
     let missing = own.iter().filter(ends).filter(|it| !listed.contains_key(&it.subject)).count();
     let count = if is_believed { all } else { all - missing };

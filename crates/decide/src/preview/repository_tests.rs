@@ -171,6 +171,16 @@ fn what_the_policy_asks_for_is_githubs_whoever_was_first() {
 }
 
 #[test]
+fn what_the_policy_asks_for_ends_with_its_branch_whoever_was_first() {
+    let mut record = asked_for(environment("feature/x"), "ada");
+    let nothing = github(&[], Vec::new());
+    let gone = plan(&nothing, std::slice::from_ref(&record));
+    assert_eq!(removal(&gone.write[0]).why, "the branch was deleted");
+    record.progress.created_at = NOW.plus_seconds(1);
+    assert_eq!(plan(&nothing, &[record]).write, [], "GitHub's list may be older than the branch");
+}
+
+#[test]
 fn a_new_commit_of_a_fork_waits_for_a_person() {
     let fork = PullRequest { fork: true, ..pull_request(7, "aaa1") };
     let record = plan(&github(&[], vec![pull_request(7, "aaa1")]), &[]).write.remove(0);

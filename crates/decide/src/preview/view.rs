@@ -49,7 +49,7 @@ pub fn view(
         sha: wish.revision.sha.clone(),
         deployed_sha: progress.deployed.as_ref().map(|deployed| deployed.revision.sha.clone()),
         waiting,
-        failure: failure.map(|failure| failure.why.clone()),
+        failure: failure.map(|failure| environment::with_what_answers(record, &failure.why)),
         log_tail: failure.map(|failure| failure.log_tail.clone()).unwrap_or_default(),
         pinned: wish.pinned,
         by: by.clone(),

@@ -46,7 +46,7 @@ pub(crate) async fn execute(arguments: Arguments) -> Result<u8> {
         .with_hint("docs/previews.md begins with one; `longshore up` serves an example")
         .into());
     }
-    if let Some(warning) = config.serve.warning() {
+    for warning in config.serve.warnings(|name| env::secret(name).is_some()) {
         terminal::talk(&format!("warning: {warning}"), Style::Warning);
     }
     let directory = match arguments.state {

@@ -51,13 +51,32 @@ impl Default for Serve {
 }
 
 impl Serve {
-    /// What is hardly meant, in a sentence.
-    pub(crate) fn warning(&self) -> Option<&'static str> {
-        let is_behind = self.url.as_deref().is_some_and(|url| url.starts_with("https://"));
-        (is_behind && self.trusted_proxies.is_empty()).then_some(
-            "`serve.url` begins with https, so that something in front of Longshore ends TLS, and `serve.trusted_proxies` \
-             is empty: all clients count as one address, and what one does in vain limits all; name its subnets there",
-        )
+    /// What is hardly meant, in sentences. `is_set` says whether there is an environment variable.
+    pub(crate) fn warnings(&self, is_set: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.url.as_deref().is_some_and(|url| url.starts_with("https://"))
+            && self.trusted_proxies.is_empty()
+        {
+            warnings.push(
+                "`serve.url` begins with https, so that something in front of Longshore ends TLS, and \
+                 `serve.trusted_proxies` is empty: all clients count as one address, and what one does in vain limits \
+                 all; name its subnets there"
+                    .to_owned(),
+            );
+        }
+        let Github { token_env, webhook_secret_env, .. } = &self.github;
+        if !is_set(token_env) {
+            warnings.push(format!(
+                "{token_env} is not set: GitHub is asked as a stranger, who may ask little and write nothing there"
+            ));
+        }
+        if !is_set(webhook_secret_env) {
+            warnings.push(format!(
+                "{webhook_secret_env} is not set: webhooks of GitHub are refused, and a push is seen when GitHub is read \
+                 next, up to two minutes later"
+            ));
+        }
+        warnings
     }
 }
 
@@ -223,10 +242,24 @@ mod tests {
 
     #[test]
     fn tls_that_nobody_is_known_to_end_is_warned_of() {
-        let warning = |text: &str| toml::from_str::<Serve>(text).unwrap().warning();
-        assert!(warning("url = 'https://a.example'").unwrap().contains("trusted_proxies"));
-        assert_eq!(warning("url = 'https://a.example'\ntrusted_proxies = ['10.0.0.0/16']"), None);
-        assert_eq!(warning("url = 'http://a.example'"), None);
-        assert_eq!(warning(""), None);
+        let warnings = |text: &str| toml::from_str::<Serve>(text).unwrap().warnings(|_| true);
+        let [warning] = &warnings("url = 'https://a.example'")[..] else { panic!("one warning") };
+        assert!(warning.contains("trusted_proxies"));
+        assert_eq!(
+            warnings("url = 'https://a.example'\ntrusted_proxies = ['10.0.0.0/16']"),
+            Vec::<String>::new()
+        );
+        assert_eq!(warnings("url = 'http://a.example'"), Vec::<String>::new());
+        assert_eq!(warnings(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_github_lacks_is_warned_of_by_its_name() {
+        let serve: Serve = toml::from_str("[github]\ntoken_env = 'MINE'").unwrap();
+        let [token, secret] = &serve.warnings(|_| false)[..] else { panic!("two warnings") };
+        assert!(
+            token.starts_with("MINE is not set") && secret.starts_with("GITHUB_WEBHOOK_SECRET is not set")
+        );
+        assert_eq!(serve.warnings(|name| name == "MINE").len(), 1);
     }
 }

@@ -4,9 +4,10 @@ use longshore_model::preview::Policy;
 use longshore_model::seen::{ContainerSummary, Task};
 
 use super::draft::Draft;
+use super::seen::Look;
 use super::service;
 use super::tokens::Part;
-use super::wanted::Goal;
+use super::wanted::{Goal, JUST_MADE_MS};
 use crate::run::{explain, verdict};
 
 /// Why something does not run, for people.
@@ -35,8 +36,13 @@ fn may_fail(draft: &Draft<'_>, goal: Goal) -> bool {
     goal == Goal::Deploy || (goal == Goal::Serve && draft.record.progress.asleep_since.is_some())
 }
 
-/// Fails on a crash loop, or when ECS has given up.
-pub(super) fn crash(draft: &Draft<'_>, policy: &Policy, parts: &[Part<'_>], goal: Goal) -> Result<(), Fault> {
+/// Fails on a crash loop, or when ECS has given up. Why its tasks stopped is known only when they were looked at.
+pub(super) fn crash(
+    draft: &mut Draft<'_>,
+    policy: &Policy,
+    parts: &[Part<'_>],
+    goal: Goal,
+) -> Result<(), Fault> {
     if !may_fail(draft, goal) {
         return Ok(());
     }
@@ -50,6 +56,11 @@ pub(super) fn crash(draft: &Draft<'_>, policy: &Policy, parts: &[Part<'_>], goal
     if goal == Goal::Deploy
         && let Some(words) = service::given_up(draft, parts)
     {
+        let seen_at = draft.record.progress.changed_at.plus_ms(JUST_MADE_MS);
+        if draft.seen.stopped == Look::Not && draft.now < seen_at {
+            draft.look_at(seen_at);
+            return Ok(());
+        }
         return Err(with_crash(words, &crashes));
     }
     Ok(())

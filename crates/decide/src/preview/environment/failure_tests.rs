@@ -40,9 +40,9 @@ fn crash_at(at: i64) -> (Task, Vec<String>) {
 
 fn judge(seen: Seen, now: Timestamp) -> Result<(), Fault> {
     let (record, policy) = (record(), samples::policy());
-    let draft = Draft::new(&record, &seen, now);
+    let mut draft = Draft::new(&record, &seen, now);
     let parts = tokens::parts(&record, &policy).unwrap();
-    crash(&draft, &policy, &parts, Goal::Deploy)?;
+    crash(&mut draft, &policy, &parts, Goal::Deploy)?;
     late(&draft, &policy, &parts, Goal::Deploy, &["0 of 1 tasks of service `web` run".to_owned()])
 }
 
@@ -98,10 +98,16 @@ fn what_ecs_gives_up_is_given_up() {
         let services = [("shop-x".to_owned(), Service::read(document).unwrap())].into();
         Seen { services: Look::Seen(services), ..Seen::default() }
     };
-    let fault = judge(service("td:2", "FAILED"), BEGAN).unwrap_err();
+    let later = BEGAN.plus_seconds(5);
+    let fault = judge(service("td:2", "FAILED"), later).unwrap_err();
     assert!(fault.why.contains("tasks failed to start."), "{}", fault.why);
-    assert_eq!(judge(service("td:1", "FAILED"), BEGAN), Ok(()), "another revision's");
-    assert_eq!(judge(service("td:2", "IN_PROGRESS"), BEGAN), Ok(()));
+    assert_eq!(judge(service("td:1", "FAILED"), later), Ok(()), "another revision's");
+    assert_eq!(judge(service("td:2", "IN_PROGRESS"), later), Ok(()));
+    assert_eq!(judge(service("td:2", "FAILED"), BEGAN), Ok(()), "nobody has seen yet why its tasks stopped");
+    let pull = stopped("TaskFailedToStart", "CannotPullContainerError: no such image", BEGAN.0 + 1);
+    let fault = judge(Seen { stopped: with(vec![pull]).stopped, ..service("td:2", "FAILED") }, BEGAN);
+    let why = fault.unwrap_err().why;
+    assert!(why.contains("tasks failed to start.") && why.contains("CannotPullContainerError"), "{why}");
 }
 
 #[test]

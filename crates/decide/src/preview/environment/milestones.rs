@@ -1,6 +1,6 @@
 //! Where a deploy ends, well or not, and what people hear of it.
 
-use longshore_model::preview::{Deployed, Failure, Moment, Policy};
+use longshore_model::preview::{Deployed, Environment, Failure, Moment, Policy};
 
 use super::draft::Draft;
 use super::failure::Fault;
@@ -79,14 +79,19 @@ pub(super) fn announce_failure(draft: &mut Draft<'_>) {
     let commit = short(&failure.revision.sha);
     let key = format!("failed/{}/{}/{}", failure.revision.sha, failure.attempt, failure.at.0);
     let id = &draft.record.names.id;
-    let still = match &draft.record.progress.deployed {
-        Some(deployed) if serves(&draft.record) => {
-            format!(". Commit {} still answers", short(&deployed.revision.sha))
-        }
-        _ => String::new(),
-    };
-    let text = format!("{id} does not run commit {commit}: {}{still}", failure.why);
+    let text =
+        format!("{id} does not run commit {commit}: {}", with_what_answers(&draft.record, &failure.why));
     draft.tell(Moment::Failed, &key, text, failure.log_tail);
+}
+
+/// Why something failed, and that what ran before it still answers.
+pub(crate) fn with_what_answers(record: &Environment, why: &str) -> String {
+    match &record.progress.deployed {
+        Some(deployed) if serves(record) => {
+            format!("{}. Commit {} still answers", why.trim_end_matches('.'), short(&deployed.revision.sha))
+        }
+        _ => why.to_owned(),
+    }
 }
 
 /// The beginning of a commit's hash, for people.

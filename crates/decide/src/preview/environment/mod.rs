@@ -41,6 +41,7 @@ pub use self::expiry::schedule;
 pub use self::hook_call::{HookDue, HookEnd, due_hooks, hook_due, hook_ended};
 pub use self::hooks::{hooks_left_out, hooks_not_run};
 pub(crate) use self::inputs::{BRANCH_VARIABLE, SHA_VARIABLE, placement_of};
+pub(crate) use self::milestones::with_what_answers;
 pub use self::needs::needs;
 pub(crate) use self::place::services;
 pub use self::place::{cluster, entrance, host, host_of_answering, route, service_names, url};

@@ -53,7 +53,12 @@ pub(super) fn of(draft: &Draft<'_>, policy: &Policy, parts: &[Part<'_>], goal: G
         } else if !has_elb && running.iter().any(|task| route_proxy::address(draft, task, part).is_none()) {
             format!("tasks of service `{name}` have no address that the proxy can reach")
         } else {
-            format!("{healthy} of {of} tasks of service `{name}` answer their health check")
+            let health = &part.policy.health;
+            let port = health.port.unwrap_or(part.policy.port);
+            format!(
+                "{healthy} of {of} tasks of service `{name}` answer their health check: {} {} on port {port} with {}",
+                health.protocol, health.path, health.matcher
+            )
         });
     }
     if missing.is_empty() {

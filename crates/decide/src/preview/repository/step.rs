@@ -94,10 +94,27 @@ impl Removals {
     }
 }
 
-/// Why GitHub's state ends an environment that is there, if it does.
-pub(super) fn ends(record: &Environment, listed: Option<&Listed>) -> Option<String> {
+/// So long after a person has asked for a branch GitHub's list may still lack it.
+const LIST_LAGS_S: i64 = 60;
+
+/// Why GitHub's state ends an environment that is there, if it does. What a person asked for is GitHub's affair all the
+/// same when its branch gets an environment by itself.
+pub(super) fn ends(
+    record: &Environment,
+    policy: &Policy,
+    listed: Option<&Listed>,
+    now: Timestamp,
+) -> Option<String> {
     let Presence::Up { by } = &record.wish.presence else { return None };
-    if by != GITHUB {
+    let is_of_trigger = || match &record.subject {
+        Subject::Branch(name) => {
+            listed.is_none()
+                && trigger::branch(&policy.trigger, name).is_ok()
+                && now.ms_since(record.progress.created_at) >= LIST_LAGS_S * 1000
+        }
+        Subject::PullRequest(_) => false,
+    };
+    if by != GITHUB && !is_of_trigger() {
         return None;
     }
     match (listed.map(|it| &it.choice), &record.subject) {
@@ -119,7 +136,7 @@ pub(super) fn step(
 ) -> String {
     let id = record.names.id.clone();
     record.held = None;
-    if let Some(why) = ends(record, listed) {
+    if let Some(why) = ends(record, policy, listed, now) {
         if let Some((said, held)) = removals.holds(&id, &why, listed.is_some()) {
             record.held = Some(held);
             return said;

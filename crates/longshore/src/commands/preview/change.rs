@@ -121,7 +121,7 @@ const CONFIRM: &str = "\
 Examples:
   longshore preview confirm octo-org/shop
 
-What is held, and why, is on the dashboard's page of deliveries. The word holds for ten minutes.";
+What is held, and why, is in `longshore preview list`. The word holds for ten minutes.";
 
 /// Let removals go on that were held because they were many at once
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use longshore_decide::preview::told::told;
 use longshore_model::preview::view::{EntryView, EnvironmentDetail, EnvironmentView};
@@ -78,7 +78,7 @@ pub(super) async fn open(arguments: &Arguments) -> Result<u8> {
 async fn fetch(arguments: &Arguments) -> Result<EnvironmentDetail> {
     let name = names::environment(arguments.environment.as_deref())?;
     let client = Client::of(&arguments.common)?;
-    client.environment(&name).await.with_context(|| format!("cannot show environment `{name}`"))
+    client.environment(&name).await
 }
 
 /// In a few sentences.

@@ -53,16 +53,17 @@ pub(super) async fn until(
             Ok(seen) => Some(seen),
         };
         if let Some(seen) = &seen {
-            tell(seen.as_ref(), &mut said);
             match verdict(seen.as_ref(), wanted) {
                 Verdict::Done => {
-                    if let Some(detail) = seen {
-                        show(client, detail, output).await?;
+                    tell(seen.as_ref(), &mut said);
+                    match seen {
+                        Some(detail) => show(client, detail, output).await?,
+                        None => terminal::talk(&format!("{name} is gone"), Style::Plain),
                     }
                     return Ok(0);
                 }
                 Verdict::Failed(why) => return Err(failed(name, &why, seen.as_ref()).into()),
-                Verdict::Not => {}
+                Verdict::Not => tell(seen.as_ref(), &mut said),
             }
         }
         if Instant::now() >= end {
@@ -94,9 +95,7 @@ fn verdict(seen: Option<&EnvironmentDetail>, wanted: Wanted) -> Verdict {
         (Some(view), Wanted::Ready) if view.state == "failed" => {
             Verdict::Failed(view.failure.clone().unwrap_or_else(|| "it has failed".to_owned()))
         }
-        (Some(view), Wanted::Ready) if view.state == "removing" => {
-            Verdict::Failed("it is being removed".to_owned())
-        }
+        // One that is being removed is made anew for who asked for it.
         _ => Verdict::Not,
     }
 }
@@ -154,6 +153,7 @@ mod tests {
         assert_eq!(verdict(Some(&seen("updating")), Wanted::Ready), Verdict::Not);
         assert_eq!(verdict(Some(&seen("failed")), Wanted::Ready), Verdict::Failed("it has failed".into()));
         assert_eq!(verdict(Some(&seen("removing")), Wanted::Gone), Verdict::Not);
+        assert_eq!(verdict(Some(&seen("removing")), Wanted::Ready), Verdict::Not, "it is made anew");
         assert_eq!(verdict(None, Wanted::Gone), Verdict::Done);
         assert_eq!(verdict(None, Wanted::Ready), Verdict::Not);
     }

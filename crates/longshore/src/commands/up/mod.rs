@@ -87,7 +87,7 @@ async fn introduce(serving: &Serving, previews: &mut Option<Previews>) -> Result
     }
     *previews = previews::begin(serving, &directory).await;
     if let Some(previews) = previews {
-        previews.introduce();
+        previews.introduce(&directory);
     }
     terminal::talk("\nNow in another terminal, for this shell's AWS tools:\n", Style::Plain);
     terminal::data(access.exports().as_bytes())?;

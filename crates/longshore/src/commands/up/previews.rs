@@ -11,7 +11,7 @@ use longshore_engine::EVENTS_QUEUE;
 use tokio::net::TcpListener;
 
 use super::EXAMPLE;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::daemon::{self, Daemon, Place, Setup};
 use crate::hub::{self, Hub};
 use crate::serve::Serving;
@@ -86,8 +86,8 @@ impl Previews {
         Ok(Self { daemon: daemon::start(setup).await?, repository, _hub: hub })
     }
 
-    /// Says how to go on.
-    pub(super) fn introduce(&self) {
+    /// Says how to go on; `example` is the directory of the configuration.
+    pub(super) fn introduce(&self, example: &Path) {
         let repository = self.repository.display();
         terminal::talk(
             &format!(
@@ -96,7 +96,9 @@ impl Previews {
                  $ git switch -c feature/blue && git commit --allow-empty -m 'something blue'\n\
                  $ git push origin feature/blue\n\
                  $ longshore preview up feature/blue\n\n\
+                 What each is made of stands in {}, not in the clone.\n\
                  dashboard: {} (its login takes the token in {})",
+                example.join(config::FILE).display(),
                 self.daemon.endpoint,
                 self.daemon.directory().join("token").display(),
             ),
