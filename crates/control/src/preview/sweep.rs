@@ -13,7 +13,7 @@ use longshore_model::call::{ListTasks, MAX_TASKS_PER_DESCRIBE};
 use longshore_model::preview::Environment;
 use longshore_model::seen::Task;
 use longshore_model::{Error, Timestamp};
-use longshore_world::Scan;
+use longshore_world::{Scan, Site};
 
 use super::{Object, Previews, Round};
 use crate::book::{ENVIRONMENTS, PENDING};
@@ -34,8 +34,7 @@ impl Previews {
         let plan = {
             let mut memory = self.memory();
             memory.learn(&records);
-            let sites =
-                self.world.routes.is_some().then(|| memory.sites.keys().map(String::as_str).collect());
+            let sites = self.world.routes.is_some().then(|| memory.sites.iter().map(targets).collect());
             let seen = sweep::Seen {
                 records: &records,
                 policies: &self.policies,
@@ -146,6 +145,12 @@ impl super::Memory {
             }
         }
     }
+}
+
+/// An environment, and the tasks that get its requests.
+fn targets<'a>((id, site): (&'a String, &'a Site)) -> (&'a str, Vec<&'a str>) {
+    let active = site.services.iter().flat_map(|service| &service.active);
+    (id, active.map(|target| target.key.as_str()).collect())
 }
 
 /// What could not be seen of a cluster, in sentences.

@@ -22,8 +22,8 @@ pub struct Seen<'a> {
     pub policies: &'a BTreeMap<String, Arc<Policy>>,
     /// What was seen of each cluster.
     pub clusters: &'a BTreeMap<String, ClusterSeen>,
-    /// Environments whose site our own proxy was given; absent when it is elsewhere.
-    pub sites: Option<BTreeSet<&'a str>>,
+    /// Environments whose site our own proxy was given, and the tasks that it leads to; absent when it is elsewhere.
+    pub sites: Option<BTreeMap<&'a str, Vec<&'a str>>>,
     /// Environments that had a round in this process: their timers run here.
     pub known: &'a BTreeSet<String>,
 }
@@ -112,6 +112,7 @@ impl<'a> Judge<'a> {
                     || self.is_time(record, policy)
                     || self.differs(record, policy)
                     || self.lacks_site(record, policy)
+                    || self.leads_astray(record, policy)
             }
         }
     }
@@ -179,7 +180,24 @@ impl<'a> Judge<'a> {
     /// Whether our own proxy does not know it yet, as after a restart.
     fn lacks_site(&self, record: &Environment, policy: &Policy) -> bool {
         let is_ours = matches!(environment::route(record, Some(policy)), Some(Route::Proxy { .. }));
-        is_ours && self.seen.sites.as_ref().is_some_and(|sites| !sites.contains(record.names.id.as_str()))
+        is_ours && self.seen.sites.as_ref().is_some_and(|sites| !sites.contains_key(record.names.id.as_str()))
+    }
+
+    /// Whether our own proxy leads to a task that runs no more, and another one has taken its place: nobody heard of it.
+    fn leads_astray(&self, record: &Environment, policy: &Policy) -> bool {
+        let Some(targets) = self.seen.sites.as_ref().and_then(|sites| sites.get(record.names.id.as_str()))
+        else {
+            return false;
+        };
+        let Some(cluster) = environment::cluster(record, Some(policy)) else { return false };
+        if self.seen.clusters.get(cluster).and_then(|look| look.tasks.seen()).is_none() {
+            return false;
+        }
+        let groups = self.tasks.get(cluster);
+        let services = record.names.services.iter();
+        let own = services.filter_map(|name| groups?.get(name.as_str())).flatten();
+        let own: BTreeSet<&str> = own.map(|task| task.arn.as_str()).collect();
+        targets.iter().any(|target| !own.contains(target))
     }
 }
 

@@ -12,6 +12,7 @@ struct World {
     policies: BTreeMap<String, Arc<Policy>>,
     clusters: BTreeMap<String, ClusterSeen>,
     sites: bool,
+    leads_to: &'static str,
     known: bool,
 }
 
@@ -28,6 +29,7 @@ impl World {
             policies: BTreeMap::from([("octo/shop".to_owned(), Arc::new(policy()))]),
             clusters: BTreeMap::new(),
             sites: true,
+            leads_to: "arn:task/0",
             known: true,
         };
         let fresh = environment("login");
@@ -68,7 +70,11 @@ impl World {
             records: &records,
             policies: &self.policies,
             clusters: &self.clusters,
-            sites: Some(if self.sites { BTreeSet::from([id]) } else { BTreeSet::new() }),
+            sites: Some(if self.sites {
+                BTreeMap::from([(id, vec![self.leads_to])])
+            } else {
+                BTreeMap::new()
+            }),
             known: if self.known { &known } else { &BTreeSet::new() },
         };
         decide(&seen, now)
@@ -92,7 +98,7 @@ fn what_is_as_recorded_is_left_alone() {
 #[test]
 fn what_differs_is_woken() {
     type Case = (&'static str, fn(&mut World));
-    let cases: [Case; 13] = [
+    let cases: [Case; 14] = [
         ("no task", |it| it.see(0, "arn:task-definition/shop_login:1")),
         ("a task too many", |it| it.see(2, "arn:task-definition/shop_login:1")),
         ("another revision", |it| it.see(1, "arn:task-definition/shop_login:2")),
@@ -101,6 +107,7 @@ fn what_differs_is_woken() {
             seen.services = Look::Seen(BTreeSet::new());
         }),
         ("no site", |it| it.sites = false),
+        ("a site that leads to a task that is gone", |it| it.leads_to = "arn:task/9"),
         ("asleep with a task", |it| {
             it.record.state = State::Asleep;
             it.record.progress.asleep_since = Some(NOW);
@@ -174,7 +181,7 @@ fn a_wish_to_sleep_is_seen_beside_others_that_are_settled() {
     wished.wish.sleep = Sleep::Asleep;
     let records = [Arc::new(world.record.clone()), Arc::new(wished)];
     let known = BTreeSet::from([world.record.names.id.clone()]);
-    let sites = Some(known.iter().map(String::as_str).collect());
+    let sites = Some(known.iter().map(|id| (id.as_str(), Vec::new())).collect());
     let seen = Seen {
         records: &records,
         policies: &world.policies,
