@@ -195,9 +195,8 @@ impl<'a> Judge<'a> {
         }
         let groups = self.tasks.get(cluster);
         let services = record.names.services.iter();
-        let own = services.filter_map(|name| groups?.get(name.as_str())).flatten();
-        let own: BTreeSet<&str> = own.map(|task| task.arn.as_str()).collect();
-        targets.iter().any(|target| !own.contains(target))
+        let own: Vec<&Vec<&Task>> = services.filter_map(|name| groups?.get(name.as_str())).collect();
+        targets.iter().any(|target| own.iter().all(|tasks| tasks.iter().all(|task| task.arn != *target)))
     }
 }
 
