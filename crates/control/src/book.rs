@@ -1,6 +1,5 @@
 //! The store with meaning: which table holds what, as versioned JSON documents.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use longshore_model::{Error, Kind};
@@ -63,13 +62,13 @@ pub struct Kept<T> {
     pub generation: u64,
 }
 
-/// The documents of a table as they were read last, by their key: their bytes, and what they say.
+/// The documents of a table as they were read last, in the order of their keys: their bytes, and what they say.
 #[derive(Debug)]
-pub struct LastRead<T>(BTreeMap<String, (Vec<u8>, Arc<T>)>);
+pub struct LastRead<T>(Vec<(Row, Arc<T>)>);
 
 impl<T> Default for LastRead<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 }
 
@@ -155,21 +154,23 @@ impl Book {
         table: &'static str,
         last: &mut LastRead<T>,
     ) -> Result<Vec<Arc<T>>, Error> {
-        let mut before = std::mem::take(&mut last.0);
+        let mut before = std::mem::take(&mut last.0).into_iter().peekable();
         let mut scan = Scan { limit: PAGE, ..Scan::default() };
         loop {
             let page = self.store.scan(table, &scan).await?;
             let is_last = page.len() < PAGE;
+            scan.after = page.last().map(|row| row.key.clone());
             for row in page {
-                let value = match before.remove(&row.key) {
-                    Some((body, value)) if body == row.body => value,
-                    _ => Arc::new(document(table, &row)?.value),
+                while before.next_if(|(earlier, _)| earlier.key < row.key).is_some() {}
+                let same = before.next_if(|(earlier, _)| earlier.key == row.key && earlier.body == row.body);
+                let value = match same {
+                    Some((_, value)) => value,
+                    None => Arc::new(document(table, &row)?.value),
                 };
-                scan.after = Some(row.key.clone());
-                last.0.insert(row.key, (row.body, value));
+                last.0.push((row, value));
             }
             if is_last {
-                return Ok(last.0.values().map(|(_, value)| Arc::clone(value)).collect());
+                return Ok(last.0.iter().map(|(_, value)| Arc::clone(value)).collect());
             }
         }
     }

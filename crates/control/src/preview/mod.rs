@@ -28,7 +28,7 @@ mod task_hook;
 mod tidy;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -101,9 +101,9 @@ struct Memory {
     /// The sites that our own proxy has been given.
     sites: BTreeMap<String, Site>,
     /// Environments by the names of their services, for events.
-    services: BTreeMap<String, String>,
+    services: HashMap<String, String>,
     /// Environments that had a round in this process.
-    known: BTreeSet<String>,
+    known: HashSet<String>,
     /// Clusters in which environments were made.
     clusters: BTreeSet<String>,
     /// Services that no record speaks of.

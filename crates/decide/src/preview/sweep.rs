@@ -3,7 +3,7 @@
 //! Guarantees: nobody is woken because something could not be seen. What is as recorded costs no call. A service that no
 //! record speaks of is touched only when it has our tags, and never more of them than may be removed at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use longshore_model::Timestamp;
@@ -23,9 +23,9 @@ pub struct Seen<'a> {
     /// What was seen of each cluster.
     pub clusters: &'a BTreeMap<String, ClusterSeen>,
     /// Environments whose site our own proxy was given, and the tasks that it leads to; absent when it is elsewhere.
-    pub sites: Option<BTreeMap<&'a str, Vec<&'a str>>>,
+    pub sites: Option<HashMap<&'a str, Vec<&'a str>>>,
     /// Environments that had a round in this process: their timers run here.
-    pub known: &'a BTreeSet<String>,
+    pub known: &'a HashSet<String>,
 }
 
 /// What was seen of a cluster.
@@ -53,7 +53,7 @@ pub struct Plan {
 pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let mut judge = Judge::new(seen, now);
-    let mut ours: BTreeSet<&String> = BTreeSet::new();
+    let mut ours: HashSet<&String> = HashSet::new();
     for record in seen.records {
         if judge.is_due(record) {
             plan.wake.push(record.names.id.clone());
@@ -76,14 +76,14 @@ struct Judge<'a> {
     seen: &'a Seen<'a>,
     now: Timestamp,
     /// The tasks of each service, by cluster and group.
-    tasks: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Task>>>,
+    tasks: BTreeMap<&'a str, HashMap<&'a str, Vec<&'a Task>>>,
     /// Repositories and shapes for which a deployed environment is as its policy says: the same for all of them.
     settled: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Judge<'a> {
     fn new(seen: &'a Seen<'a>, now: Timestamp) -> Self {
-        let mut tasks: BTreeMap<&str, BTreeMap<&str, Vec<&Task>>> = BTreeMap::new();
+        let mut tasks: BTreeMap<&str, HashMap<&str, Vec<&Task>>> = BTreeMap::new();
         for (cluster, look) in seen.clusters {
             let groups = tasks.entry(cluster).or_default();
             for task in look.tasks.seen().into_iter().flatten() {
@@ -111,8 +111,7 @@ impl<'a> Judge<'a> {
                     || !self.is_settled(record, policy)
                     || self.is_time(record, policy)
                     || self.differs(record, policy)
-                    || self.lacks_site(record, policy)
-                    || self.leads_astray(record, policy)
+                    || self.is_misled(record, policy)
             }
         }
     }
@@ -177,17 +176,12 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Whether our own proxy does not know it yet, as after a restart.
-    fn lacks_site(&self, record: &Environment, policy: &Policy) -> bool {
-        let is_ours = matches!(environment::route(record, Some(policy)), Some(Route::Proxy { .. }));
-        is_ours && self.seen.sites.as_ref().is_some_and(|sites| !sites.contains_key(record.names.id.as_str()))
-    }
-
-    /// Whether our own proxy leads to a task that runs no more, and another one has taken its place: nobody heard of it.
-    fn leads_astray(&self, record: &Environment, policy: &Policy) -> bool {
-        let Some(targets) = self.seen.sites.as_ref().and_then(|sites| sites.get(record.names.id.as_str()))
-        else {
-            return false;
+    /// Whether our own proxy does not know it yet, as after a restart, or leads to a task that runs no more, and another one
+    /// has taken its place: nobody heard of it.
+    fn is_misled(&self, record: &Environment, policy: &Policy) -> bool {
+        let Some(sites) = &self.seen.sites else { return false };
+        let Some(targets) = sites.get(record.names.id.as_str()) else {
+            return matches!(environment::route(record, Some(policy)), Some(Route::Proxy { .. }));
         };
         let Some(cluster) = environment::cluster(record, Some(policy)) else { return false };
         if self.seen.clusters.get(cluster).and_then(|look| look.tasks.seen()).is_none() {

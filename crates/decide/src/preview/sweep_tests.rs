@@ -64,18 +64,14 @@ impl World {
 
     fn plan(&self, now: Timestamp) -> Plan {
         let id = self.record.names.id.as_str();
-        let known = BTreeSet::from([id.to_owned()]);
+        let known = HashSet::from([id.to_owned()]);
         let records = [Arc::new(self.record.clone())];
         let seen = Seen {
             records: &records,
             policies: &self.policies,
             clusters: &self.clusters,
-            sites: Some(if self.sites {
-                BTreeMap::from([(id, vec![self.leads_to])])
-            } else {
-                BTreeMap::new()
-            }),
-            known: if self.known { &known } else { &BTreeSet::new() },
+            sites: Some(if self.sites { HashMap::from([(id, vec![self.leads_to])]) } else { HashMap::new() }),
+            known: if self.known { &known } else { &HashSet::new() },
         };
         decide(&seen, now)
     }
@@ -180,7 +176,7 @@ fn a_wish_to_sleep_is_seen_beside_others_that_are_settled() {
     let mut wished = world.record.clone();
     wished.wish.sleep = Sleep::Asleep;
     let records = [Arc::new(world.record.clone()), Arc::new(wished)];
-    let known = BTreeSet::from([world.record.names.id.clone()]);
+    let known = HashSet::from([world.record.names.id.clone()]);
     let sites = Some(known.iter().map(|id| (id.as_str(), Vec::new())).collect());
     let seen = Seen {
         records: &records,
