@@ -79,6 +79,8 @@ pub(crate) struct Watch {
     pub(crate) notices: Notices,
     /// Since when our proxy leads to a task that does not run, by process, environment and task.
     astray: BTreeMap<(usize, String, String), Timestamp>,
+    /// Target groups of ours that were deleted. A second DeleteTargetGroup does well and touches nothing: no ARN is given twice.
+    gone: BTreeSet<String>,
     looked_at: Timestamp,
     /// Calls that changed something.
     pub(crate) acts: u64,
@@ -107,6 +109,7 @@ impl Watch {
             announced: Vec::new(),
             notices: Notices::new(began),
             astray: BTreeMap::new(),
+            gone: BTreeSet::new(),
             acts: 0,
         }
     }
@@ -287,14 +290,20 @@ impl Watch {
         let makes = operation.starts_with("Create") || *operation == "RegisterTaskDefinition";
         if !is_ours(tags) {
             // What is gone already has no tags.
-            if act.is_done || makes {
+            if (act.is_done && !self.gone.contains(of)) || makes {
                 self.wrong(format!("{operation} of {of}, which is not ours: {tags:?}"));
             }
             return;
         }
+        if act.is_done && *operation == "DeleteTargetGroup" {
+            self.gone.insert(of.clone());
+        }
         let id = &tags["longshore:environment"];
         let after = self.records.get(id).map(|(_, record)| record);
         let Some(record) = after.or(before.get(id)).cloned() else {
+            if doing.has_slept && !makes {
+                return;
+            }
             return self.wrong(format!("{operation} of {of}, whose environment has no record"));
         };
         if doing.has_slept || !act.is_done {

@@ -11,6 +11,8 @@ use super::{place, took};
 const BUSY_MS: i64 = 5_000;
 /// While what is deployed has fewer tasks than it should.
 const PATIENT_MS: i64 = 30_000;
+/// A call that was begun so long ago at most may still make something that is not visible yet.
+pub(super) const MAY_STILL_COME_MS: i64 = 30_000;
 /// What could not be seen is looked at again after this.
 const GAP_MS: i64 = 10_000;
 /// What is as it should be is looked at so often.
@@ -142,9 +144,24 @@ impl<'a> Draft<'a> {
         self.begun.clear();
     }
 
-    /// What earlier rounds began has been seen now, done or not.
+    /// Nobody waits any more for what earlier rounds began.
     pub(super) fn close_intents(&mut self) {
         self.open.clear();
+    }
+
+    /// What earlier rounds began has been seen now, done or not. A listener or rule may still come: its name is no token,
+    /// so that another one has been made in its place.
+    pub(super) fn close_seen_intents(&mut self) {
+        let now = self.now;
+        let may_come = |intent: &Intent| {
+            let has_no_token =
+                ["create listener", "create rule"].iter().any(|it| intent.what.starts_with(it));
+            has_no_token && is_within(intent.at, now, MAY_STILL_COME_MS)
+        };
+        self.open.retain(may_come);
+        if let Some(at) = self.open.iter().map(|intent| intent.at.plus_ms(MAY_STILL_COME_MS)).min() {
+            self.look_at(at);
+        }
     }
 
     /// What was begun and may still come, such as a service whose creation was asked for and not answered.

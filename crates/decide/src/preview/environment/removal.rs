@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use longshore_model::Timestamp;
 use longshore_model::preview::{Environment, Moment, Policy, Presence, Removal, Route, State};
 
-use super::draft::{Draft, is_blocked, is_within};
+use super::draft::{Draft, MAY_STILL_COME_MS, is_blocked, is_within};
 use super::seen::{Action, Needs};
 use super::service::VISIBLE_WITHIN_MS;
 use super::tokens::{are_ours, is_our_service};
 use super::{hooks, place, route_elb, route_proxy};
 
-/// A call that was begun so long ago at most may still make something that is not visible yet.
-const MAY_STILL_COME_MS: i64 = 30_000;
 /// Revisions that are deregistered at once: the account has a quota of calls.
 const REVISIONS_AT_ONCE: usize = 20;
 

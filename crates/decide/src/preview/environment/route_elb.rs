@@ -7,7 +7,7 @@ use longshore_model::preview::{Environment, Policy, Route};
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value, json};
 
-use super::draft::Draft;
+use super::draft::{Draft, MAY_STILL_COME_MS, is_within};
 use super::failure::Fault;
 use super::inputs;
 use super::place;
@@ -44,10 +44,22 @@ pub(super) fn is_complete(record: &Environment, policy: &Policy) -> bool {
 
 /// Plans what is missing. Says whether everything is there, or will be when the plan is carried out.
 pub(super) fn ensure(draft: &mut Draft<'_>, policy: &Policy, parts: &[Part<'_>]) -> Result<bool, Fault> {
-    if is_complete(&draft.record, policy) && draft.open_intents().is_empty() {
+    let is_complete = is_complete(&draft.record, policy);
+    if is_complete && draft.open_intents().is_empty() {
         return Ok(true);
     }
     let Some(seen) = draft.seen.balancer.seen() else { return Ok(false) };
+    if is_complete {
+        tidy(draft, seen);
+        return Ok(true);
+    }
+    if is_older(&draft.record, seen)
+        && is_within(draft.record.progress.changed_at, draft.now, MAY_STILL_COME_MS)
+    {
+        draft.wait("a listener or rule was made a moment ago, and is not visible yet");
+        draft.look_soon();
+        return Ok(false);
+    }
     let Some((load_balancer, dns_name, vpc)) = seen.load_balancer.clone() else {
         return Err(Fault::from(
             "the load balancer or listener that `route` in longshore.toml names does not exist: name another one",
@@ -71,6 +83,27 @@ pub(super) fn ensure(draft: &mut Draft<'_>, policy: &Policy, parts: &[Part<'_>])
         }
         Some(Route::Proxy { .. }) | None => Ok(true),
     }
+}
+
+/// Takes away what calls have made that nobody saw succeed: all is there without it.
+fn tidy(draft: &mut Draft<'_>, seen: &BalancerSeen) {
+    let made = draft.record.progress.resources.clone();
+    for rule in our_rules(&draft.record, seen).into_keys().filter(|arn| !made.rules.contains(arn)) {
+        draft.push(Action::DeleteRule(rule));
+    }
+    for listener in our_listeners(&draft.record, seen).into_keys() {
+        if made.listener.as_ref() != Some(&listener) {
+            draft.push(Action::DeleteListener(listener));
+        }
+    }
+}
+
+/// Whether a look does not show what is known to have been made.
+fn is_older(record: &Environment, seen: &BalancerSeen) -> bool {
+    let made = &record.progress.resources;
+    let is_listener = |arn: &String| seen.listeners.iter().any(|(listener, _)| listener == arn);
+    let is_rule = |arn: &String| seen.rules.iter().any(|(rule, ..)| rule == arn);
+    !(made.listener.iter().all(is_listener) && made.rules.iter().all(is_rule))
 }
 
 fn target_groups(
@@ -187,17 +220,28 @@ fn listener(
     draft.push(Action::CreateListener { load_balancer: load_balancer.to_owned(), port, tags })
 }
 
-/// Rules to the target groups: of our own listener for all services but the first, of a shared one for all.
+/// Rules to the target groups: of our own listener for all services but the first, of a shared one for all. A second one
+/// for a service, made by a call that nobody saw succeed, goes.
 fn rules(draft: &mut Draft<'_>, seen: &BalancerSeen, parts: &[Part<'_>], shared: Option<String>) -> bool {
-    let ours = our_rules(&draft.record, seen);
-    draft.record.progress.resources.rules = ours.keys().cloned().collect();
+    let known = std::mem::take(&mut draft.record.progress.resources.rules);
+    let (known, others): (Vec<_>, Vec<_>) =
+        our_rules(&draft.record, seen).into_iter().partition(|(arn, _)| known.contains(arn));
+    let mut ours: BTreeMap<String, String> = BTreeMap::new();
+    for (arn, service) in known.into_iter().chain(others) {
+        if ours.contains_key(&service) {
+            draft.push(Action::DeleteRule(arn));
+        } else {
+            ours.insert(service, arn);
+        }
+    }
+    draft.record.progress.resources.rules = ours.values().cloned().collect();
     let mut taken: BTreeSet<u32> = seen.rules.iter().map(|(_, priority, _)| *priority).collect();
     let host = shared.as_ref().and_then(|_| place::host(&draft.record, draft.seen.policy.as_deref()));
     let listener = shared.clone().or_else(|| draft.record.progress.resources.listener.clone());
     // Those with paths first: until the last one is there, no request goes to the wrong service.
     for part in parts.iter().rev() {
         let is_first = part.index == 0;
-        if (is_first && shared.is_none()) || ours.values().any(|service| *service == part.policy.name) {
+        if (is_first && shared.is_none()) || ours.contains_key(&part.policy.name) {
             continue;
         }
         let range = if is_first { FOR_ALL_ELSE } else { FOR_PATHS };

@@ -1,6 +1,7 @@
 //! What is made of a load balancer, and what is left alone.
 
 use longshore_model::Timestamp;
+use longshore_model::preview::Intent;
 
 use super::super::samples;
 use super::super::seen::{Look, Seen};
@@ -168,4 +169,67 @@ fn a_load_balancer_that_is_gone_is_said() {
     seen.balancer = Look::Gap("throttled".into());
     let (actions, result, _) = planned(&record(1), &policy, &seen);
     assert_eq!((actions, result), (Vec::new(), Ok(false)));
+}
+
+/// A look at a shared listener with these rules of ours for `web`.
+fn with_rules(record: &Environment, rules: &[&str]) -> BalancerSeen {
+    let own = tags_of_service(record, "web");
+    BalancerSeen {
+        target_groups: [("tg-0".to_owned(), ("arn:tg".to_owned(), own.clone()))].into(),
+        listeners: vec![("arn:listener".to_owned(), 443)],
+        rules: rules.iter().map(|arn| ((*arn).to_owned(), 30_000, Vec::new())).collect(),
+        tags: rules.iter().map(|arn| ((*arn).to_owned(), own.clone())).collect(),
+        ..BalancerSeen::default()
+    }
+}
+
+#[test]
+fn a_second_rule_for_a_service_goes() {
+    let mut record = record(1);
+    let policy = policy(samples::host_route(), &["web"]);
+    for known in [vec![], vec!["arn:rule/1".to_owned()], vec!["arn:rule/2".to_owned()]] {
+        record.progress.resources.rules.clone_from(&known);
+        let kept = known.first().cloned().unwrap_or_else(|| "arn:rule/1".to_owned());
+        let other = if kept == "arn:rule/1" { "arn:rule/2" } else { "arn:rule/1" };
+        let seen = seen_with(with_rules(&record, &["arn:rule/1", "arn:rule/2"]), 0);
+        let (actions, result, after) = planned(&record, &policy, &seen);
+        assert_eq!((actions, result), (vec![Action::DeleteRule(other.into())], Ok(true)), "known: {known:?}");
+        assert_eq!(after.progress.resources.rules, [kept]);
+    }
+}
+
+#[test]
+fn what_comes_late_goes_when_all_is_there_without_it() {
+    let mut record = record(1);
+    let policy = policy(samples::host_route(), &["web"]);
+    record.progress.resources.rules = vec!["arn:rule/2".to_owned()];
+    record.progress.resources.target_groups = [("web".to_owned(), "arn:tg".to_owned())].into();
+    let seen = seen_with(with_rules(&record, &["arn:rule/1", "arn:rule/2"]), 0);
+    assert!(planned(&record, &policy, &seen).0.is_empty(), "nothing is on its way");
+    let what = "create rule for shop-x-0 at priority 30000".to_owned();
+    record.progress.intents = vec![Intent { ordinal: 2, what, at: Timestamp(1) }];
+    let (actions, result, after) = planned(&record, &policy, &seen);
+    assert_eq!((actions, result), (vec![Action::DeleteRule("arn:rule/1".into())], Ok(true)));
+    assert_eq!(after.progress.resources.rules, ["arn:rule/2"]);
+    // An older look shows neither, and nothing is made once more.
+    let seen = seen_with(with_rules(&record, &[]), 0);
+    assert!(planned(&record, &policy, &seen).0.is_empty());
+}
+
+#[test]
+fn a_look_that_is_older_than_what_was_made_makes_nothing_once_more() {
+    let mut record = record(2);
+    let policy = policy(samples::host_route(), &["web", "api"]);
+    record.progress.resources.rules = vec!["arn:rule/1".to_owned()];
+    let planned_at = |changed_at| {
+        let mut record = record.clone();
+        record.progress.changed_at = changed_at;
+        planned(&record, &policy, &seen_with(with_rules(&record, &[]), 0))
+    };
+    let (actions, result, after) = planned_at(Timestamp(0));
+    assert_eq!((actions, result), (Vec::new(), Ok(false)));
+    assert_eq!(after.waiting, ["a listener or rule was made a moment ago, and is not visible yet"]);
+    let (actions, ..) = planned_at(Timestamp(-MAY_STILL_COME_MS));
+    let rules = actions.iter().filter(|action| matches!(action, Action::CreateRule { .. }));
+    assert_eq!(rules.count(), 2, "somebody has taken it away");
 }

@@ -26,7 +26,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
         refuse(draft, policy);
     }
     sleep::turn(draft, policy);
-    if is_settled(&draft.record, policy, draft.now) {
+    if draft.open_intents().is_empty() && is_settled(&draft.record, policy, draft.now) {
         return settled(draft, &named, &parts);
     }
     let goal = if fits { choose(draft, policy) } else { Some(fallback(draft)) };
@@ -198,7 +198,7 @@ fn pursue(
         || draft.seen.balancer.seen().is_some()
         || matches!(goal, Goal::Sleep | Goal::Stop);
     if draft.seen.services.seen().is_some() && saw_balancer && !draft.has_gap() {
-        draft.close_intents();
+        draft.close_seen_intents();
     }
     if matches!(goal, Goal::Sleep | Goal::Stop) {
         draft.record.progress.steady = in_place && !draft.has_gap() && !draft.has_actions();
