@@ -1,5 +1,6 @@
 //! Routes `port` and `host`: a target group for each service, and a listener or rules that lead to them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -228,10 +229,13 @@ fn rules(draft: &mut Draft<'_>, seen: &BalancerSeen, parts: &[Part<'_>], shared:
         our_rules(&draft.record, seen).into_iter().partition(|(arn, _)| known.contains(arn));
     let mut ours: BTreeMap<String, String> = BTreeMap::new();
     for (arn, service) in known.into_iter().chain(others) {
-        if ours.contains_key(&service) {
-            draft.push(Action::DeleteRule(arn));
-        } else {
-            ours.insert(service, arn);
+        match ours.entry(service) {
+            Entry::Vacant(free) => {
+                free.insert(arn);
+            }
+            Entry::Occupied(_) => {
+                draft.push(Action::DeleteRule(arn));
+            }
         }
     }
     draft.record.progress.resources.rules = ours.values().cloned().collect();
