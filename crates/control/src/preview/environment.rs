@@ -4,7 +4,7 @@ use longshore_decide::preview::environment::{self, Action, Outcome, Plan, SitePl
 use longshore_decide::preview::record::{Afterwards, afterwards};
 use longshore_decide::preview::room;
 use longshore_model::preview::Environment;
-use longshore_model::{Error, Timestamp};
+use longshore_model::{Error, Kind, Timestamp};
 use longshore_world::{Site, SiteService, SiteTarget};
 
 use super::chronicle::Chronicle;
@@ -95,7 +95,8 @@ impl Previews {
     }
 
     /// Somebody has written the record while a call was under way. What the call came to must not be lost, and neither
-    /// must what they wrote: the outcome goes into the newest record, and what is done next is decided anew.
+    /// must what they wrote: the outcome goes into the newest record, and what is done next is decided anew. When they
+    /// have removed all that they saw, what the call has made goes, too.
     async fn took_late(
         &self,
         before: &Environment,
@@ -105,12 +106,24 @@ impl Previews {
     ) -> Result<(), Error> {
         let now = self.now();
         let said = Change { outcome: Some(outcome), ..Change::default() };
-        records::amend(&self.book, &before.names.id, &said, chronicle, now, |record| {
+        let is_gone = records::amend(&self.book, &before.names.id, &said, chronicle, now, |record| {
             if let Some(newest) = record.as_mut().filter(|newest| newest.life == before.life) {
                 *newest = environment::took(newest, action, outcome, now);
             }
+            record.is_none()
         })
-        .await
+        .await?;
+        let Some(undo) = environment::undo(action, outcome).filter(|_| is_gone) else { return Ok(()) };
+        match self.act(before, &undo).await {
+            Outcome::Failed(kind, why) if kind != Kind::NotFound => {
+                let what = environment::what(before, &undo);
+                Err(Error::new(
+                    kind,
+                    format!("cannot {what}, which came when its environment was gone: {why}"),
+                ))
+            }
+            Outcome::Done(_) | Outcome::Failed(..) => Ok(()),
+        }
     }
 
     /// Nothing is left of it: its record goes, and what is remembered or wanted back comes in its place.

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use longshore_decide::preview::orphan;
 use longshore_model::Error;
 use longshore_model::call::MAX_SERVICES_PER_DESCRIBE;
+use longshore_model::preview::Environment;
 use longshore_model::seen::Service;
 use serde_json::Value;
 
@@ -50,6 +51,14 @@ impl Unknown {
             } else {
                 self.foreign.insert(key);
             }
+        }
+    }
+
+    /// Those of an environment that is removed. What is left of them then is looked at anew: somebody may have taken their
+    /// tags away meanwhile.
+    fn forget(&mut self, cluster: &str, record: &Environment) {
+        for name in record.progress.resources.services.keys() {
+            self.tagged.remove(&(cluster.to_owned(), name.clone()));
         }
     }
 
@@ -109,6 +118,7 @@ impl Previews {
             let name = record.names.id.clone();
             let change = Change { after: Some(&record), by: Some("sweep"), ..Change::default() };
             records::write(&self.book, &None, &change, &mut Chronicle::new(&name, id), now).await?;
+            self.memory().unknown.forget(cluster, &record);
             round.waiting.push(format!("the services of `{name}` belong to no record: they are removed"));
             round.wake.push(Object::Environment(name));
         }

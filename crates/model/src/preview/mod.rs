@@ -5,16 +5,18 @@ mod environment;
 pub mod github;
 mod notice;
 mod policy;
+mod route;
 mod subject;
 pub mod view;
+mod wish;
 
 pub use self::environment::{
-    Deployed, Ended, Environment, Failure, HookRun, HookState, Intent, Presence, Progress, Removal,
-    Resources, Revision, Sleep, State, Wish,
+    Deployed, Ended, Environment, Failure, HookRun, HookState, Intent, Progress, Resources, State,
 };
 pub use self::notice::{Deed, Delivery, DeliveryState, Entry, EntryKind, Moment, Notice, Source};
 pub use self::policy::{
-    Access, Entrance, Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Route,
-    Schedule, ServicePolicy, Trigger,
+    Health, Hook, HookAction, Hooks, Limits, Network, Policy, PullRequests, Schedule, ServicePolicy, Trigger,
 };
+pub use self::route::{Access, Entrance, Route};
 pub use self::subject::{Names, Subject};
+pub use self::wish::{Presence, Removal, Revision, Sleep, Wish};

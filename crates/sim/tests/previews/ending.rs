@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use longshore_control::book::{DELIVERIES, ENDED, ENTRIES, ENVIRONMENTS, NOTICES, PENDING, ROSTER};
 use longshore_control::preview::Object;
+use longshore_decide::preview::environment::schedule;
 use longshore_decide::preview::names::names;
 use longshore_model::preview::view::Command;
 use longshore_model::preview::{
-    Delivery, DeliveryState, Ended, Environment, Presence, Route, State, Subject,
+    Delivery, DeliveryState, Ended, Environment, Presence, Route, Schedule, State, Subject,
 };
 use longshore_sim::stage::Chances;
 use longshore_world::{Row, Scan, Store};
@@ -170,6 +171,17 @@ impl Story {
             }
             if progress.hooks.values().any(|run| run.state.is_open()) {
                 missing.push(format!("a hook of {id} runs for ever"));
+            }
+            // A task may have ended by itself a moment ago.
+            if !progress.steady && record.state != State::Queued {
+                missing.push(format!("{id} does not come to rest: {:?}", record.waiting));
+            }
+            // The sweep comes to what its own timer is not there for.
+            let now = self.machine.stage.now();
+            let Schedule { expires_at, sleeps_at, .. } =
+                schedule(record, Some(&self.machine.setting.policy), now);
+            if expires_at.into_iter().chain(sleeps_at).any(|at| at <= now) {
+                missing.push(format!("{id} is due and goes on"));
             }
         }
         missing

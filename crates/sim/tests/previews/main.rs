@@ -23,8 +23,9 @@ use story::Story;
 /// a later look), 1038 (an image that crashes found healthy for a moment), 2228 (two deploys of a commit called a hook under
 /// one id), 3031 (a hook before a removal skipped because its policy was gone), 4093 (a site that led on to a task which had
 /// been replaced unheard), 7241 (a target group deleted twice after a stale look, which is no harm), 22040 and 22291 (a
-/// listener or a rule that came late, beside the one made in its place).
-const FOUND: [u64; 10] = [2, 19, 74, 1038, 2228, 3031, 4093, 7241, 22040, 22291];
+/// listener or a rule that came late, beside the one made in its place), 32342 (a service found without a record for ever,
+/// after somebody took its tags away), 33142 (a revision registered by a call that came when its environment was gone).
+const FOUND: [u64; 12] = [2, 19, 74, 1038, 2228, 3031, 4093, 7241, 22040, 22291, 32342, 33142];
 
 /// How a story went.
 struct Told {

@@ -301,7 +301,7 @@ impl Watch {
         let id = &tags["longshore:environment"];
         let after = self.records.get(id).map(|(_, record)| record);
         let Some(record) = after.or(before.get(id)).cloned() else {
-            if doing.has_slept && !makes {
+            if doing.has_slept {
                 return;
             }
             return self.wrong(format!("{operation} of {of}, whose environment has no record"));

@@ -47,7 +47,7 @@ pub(crate) use self::place::services;
 pub use self::place::{cluster, entrance, host, host_of_answering, route, service_names, url};
 pub use self::seen::{Action, BalancerSeen, Look, Needs, Outcome, Plan, Seen, SitePlan};
 pub use self::tokens::{ENVIRONMENT_TAG, REPOSITORY_TAG, SERVICE_TAG, as_named, tags};
-pub use self::took::{took, what};
+pub use self::took::{took, undo, what};
 
 /// What is to be done now. `seen` has what [`needs`] asked for; what is missing is waited for.
 pub fn decide(record: &Environment, seen: &Seen, now: Timestamp) -> Plan {

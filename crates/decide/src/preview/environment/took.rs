@@ -74,6 +74,21 @@ pub fn took(record: &Environment, action: &Action, outcome: &Outcome, now: Times
     record
 }
 
+/// What takes away again what an action has made, when the environment went while the call was under way and nobody would
+/// ever find it. The sweep finds a service.
+#[must_use]
+pub fn undo(action: &Action, outcome: &Outcome) -> Option<Action> {
+    let Outcome::Done(Some(arn)) = outcome else { return None };
+    let back = match action {
+        Action::Register(..) => Action::Deregister,
+        Action::CreateTargetGroup(..) => Action::DeleteTargetGroup,
+        Action::CreateListener { .. } => Action::DeleteListener,
+        Action::CreateRule { .. } => Action::DeleteRule,
+        _ => return None,
+    };
+    Some(back(arn.clone()))
+}
+
 fn done(record: &mut Environment, action: &Action, arn: Option<&str>, now: Timestamp) {
     let service = |index: usize| record.names.services.get(index).cloned().unwrap_or_default();
     let name = match action {

@@ -153,3 +153,17 @@ fn the_wait_doubles_up_to_its_limit() {
     let waits: Vec<i64> = [1, 2, 3, 9, 10, 60].map(backoff_ms).into();
     assert_eq!(waits, [1_000, 2_000, 4_000, 256_000, 300_000, 300_000]);
 }
+
+#[test]
+fn what_came_too_late_is_taken_away_but_for_a_service() {
+    let made = |action: &Action| undo(action, &Outcome::Done(Some("arn:x".into())));
+    let register = Action::Register(0, serde_json::Map::new());
+    assert_eq!(made(&register), Some(Action::Deregister("arn:x".into())));
+    let listener = Action::CreateListener { load_balancer: "arn:lb".into(), port: 8000, tags: Vec::new() };
+    assert_eq!(made(&listener), Some(Action::DeleteListener("arn:x".into())));
+    let group = Action::CreateTargetGroup(0, serde_json::Value::Null);
+    assert_eq!(made(&group), Some(Action::DeleteTargetGroup("arn:x".into())));
+    assert_eq!(made(&Action::CreateService(0, serde_json::Map::new())), None, "the sweep finds it");
+    assert_eq!(made(&Action::DeleteListener("arn:x".into())), None);
+    assert_eq!(undo(&register, &Outcome::Failed(Kind::Unavailable, "no".into())), None);
+}
