@@ -20,6 +20,13 @@ def pytest_configure(config):
         pytest.exit(f"there is no {program.LONGSHORE}: run ./test, or set LONGSHORE_BINARY", returncode=2)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_container_is_left(tmp_path_factory):
+    """Ends after all engines of this worker: what they have left in Docker goes."""
+    yield
+    docker.remove_containers_of_engines(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture(scope="session")
 def docker_ready():
     """Skips the test where docker cannot be used, and else makes the test image."""

@@ -1,6 +1,7 @@
-"""Docker, where a daemon answers: whether it does, and the one image that the tests use."""
+"""Docker, where a daemon answers: whether it does, the one image that the tests use, and what engines leave there."""
 
 import io
+import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -48,3 +49,20 @@ def make_image():
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(entry)
     subprocess.run(["docker", "import", "-", IMAGE], input=archive.getvalue(), stdout=subprocess.DEVNULL, check=True)
+
+
+def remove_containers_of_engines(folder):
+    """Removes what engines with their state below a folder have left: containers go on when their engine ends."""
+    if why_not():
+        return
+    engines = [json.loads(file.read_text())["engine_id"] for file in Path(folder).rglob("credentials.json")]
+    left = [container for engine in engines for container in containers_of(engine)]
+    if left:
+        subprocess.run(["docker", "rm", "--force", "--volumes", *left], stdout=subprocess.DEVNULL, check=True)
+
+
+def containers_of(engine):
+    """The ids of an engine's containers, whether they run or not."""
+    only = f"label=longshore.engine={engine}"
+    listed = subprocess.run(["docker", "ps", "-aq", "--filter", only], capture_output=True, text=True, check=True)
+    return listed.stdout.split()

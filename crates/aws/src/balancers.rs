@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use longshore_model::seen::TargetHealth;
 use longshore_model::tag::Tag;
 use longshore_model::{Error, Kind};
 use longshore_world::{Balancers, Listener, LoadBalancer, Rule, Share, TargetGroup};
@@ -129,7 +130,7 @@ impl Balancers for Aws {
         Ok(found.into_iter().collect())
     }
 
-    async fn target_health(&self, target_group: &str) -> Result<BTreeMap<String, String>, Error> {
+    async fn target_health(&self, target_group: &str) -> Result<BTreeMap<String, TargetHealth>, Error> {
         let what = format!("describe the health of the targets of `{target_group}`");
         let input = json!({"TargetGroupArn": target_group});
         let list = "TargetHealthDescriptions";
@@ -221,9 +222,11 @@ fn tags_of(node: Node<'_, '_>) -> (String, Vec<Tag>) {
 }
 
 /// A target as `ID:PORT`, and its state.
-fn health(node: Node<'_, '_>) -> (String, String) {
+fn health(node: Node<'_, '_>) -> (String, TargetHealth) {
     let of = |name, member| form::child(node, name).map(|it| form::text(it, member)).unwrap_or_default();
-    (format!("{}:{}", of("Target", "Id"), of("Target", "Port")), of("TargetHealth", "State"))
+    let found =
+        TargetHealth { state: of("TargetHealth", "State"), description: of("TargetHealth", "Description") };
+    (format!("{}:{}", of("Target", "Id"), of("Target", "Port")), found)
 }
 
 /// A listener, and its load balancer's ARN.

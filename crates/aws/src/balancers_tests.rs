@@ -1,6 +1,7 @@
 //! The calls of load balancing as they go out, and their answers and refusals as they come back.
 
 use longshore_model::Kind;
+use longshore_model::seen::TargetHealth;
 
 use super::*;
 use crate::replay::Replay;
@@ -223,11 +224,17 @@ async fn the_health_of_each_target() {
     let answer = "<R><TargetHealthDescriptions>\
         <member><Target><Id>i-1</Id><Port>80</Port></Target><TargetHealth><State>healthy</State></TargetHealth></member>\
         <member><Target><Id>10.0.0.1</Id><Port>8080</Port></Target><HealthCheckPort>9</HealthCheckPort>\
-        <TargetHealth><State>initial</State><Reason>Elb.RegistrationInProgress</Reason></TargetHealth></member>\
+        <TargetHealth><State>initial</State><Reason>Elb.RegistrationInProgress</Reason>\
+        <Description>Target registration is in progress</Description></TargetHealth></member>\
         </TargetHealthDescriptions></R>";
     let (aws, _) = Replay::of([(200, answer), (200, "<R><TargetHealthDescriptions/></R>")]).await;
-    let expected = [("i-1:80", "healthy"), ("10.0.0.1:8080", "initial")];
-    let expected = expected.map(|(target, state)| (target.to_owned(), state.to_owned())).into();
+    let found = |state: &str, description: &str| TargetHealth {
+        state: state.to_owned(),
+        description: description.to_owned(),
+    };
+    let initial = found("initial", "Target registration is in progress");
+    let expected = [("i-1:80", found("healthy", "")), ("10.0.0.1:8080", initial)];
+    let expected = expected.map(|(target, found)| (target.to_owned(), found)).into();
     assert_eq!(aws.target_health("arn:t").await.unwrap(), expected);
     assert_eq!(aws.target_health("arn:t").await.unwrap(), BTreeMap::new());
 }

@@ -196,6 +196,15 @@ pub struct LogStream {
     pub name: String,
 }
 
+/// What a load balancer finds of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TargetHealth {
+    /// `healthy`, `initial`, `unhealthy`, `draining`, ...
+    pub state: String,
+    /// Why it is not healthy, in Elastic Load Balancing's words; empty when it says nothing.
+    pub description: String,
+}
+
 /// Where in a stream to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogPosition {

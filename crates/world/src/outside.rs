@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use longshore_model::preview::github::{Permission, Repository};
 use longshore_model::preview::view::Role;
 use longshore_model::preview::{Entrance, Hook, Notice, Policy, Revision, Subject};
+use longshore_model::seen::TargetHealth;
 use longshore_model::tag::Tag;
 use longshore_model::{Error, Timestamp};
 use serde_json::Value;
@@ -206,8 +207,8 @@ pub trait Balancers: Send + Sync + std::fmt::Debug {
     /// DescribeTags, by ARN: what listeners, rules and target groups are ours. One that is gone is not in the answer.
     async fn tags(&self, arns: &[String]) -> Result<BTreeMap<String, Vec<Tag>>, Error>;
 
-    /// DescribeTargetHealth: the state (`healthy`, `initial`, ...) of each target, by `ID:PORT`.
-    async fn target_health(&self, target_group: &str) -> Result<BTreeMap<String, String>, Error>;
+    /// DescribeTargetHealth: what is found of each target, by `ID:PORT`.
+    async fn target_health(&self, target_group: &str) -> Result<BTreeMap<String, TargetHealth>, Error>;
 }
 
 /// Where container instances are, for requests to the ports that their tasks publish.
@@ -250,8 +251,9 @@ pub trait Routes: Send + Sync + std::fmt::Debug {
     /// Takes an environment's host away.
     async fn remove(&self, environment: &str) -> Result<(), Error>;
 
-    /// Health of an environment's targets by their key, as far as it has been found out.
-    fn health(&self, environment: &str) -> BTreeMap<String, bool>;
+    /// Health of an environment's targets by their key, as far as it has been found out: of what is not healthy, what its
+    /// last check came to, in words.
+    fn health(&self, environment: &str) -> BTreeMap<String, Result<(), String>>;
 }
 
 /// An environment at our own proxy.

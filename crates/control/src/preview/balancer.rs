@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{join, join3, try_join_all};
 use longshore_decide::preview::environment::{self, BalancerSeen};
 use longshore_model::preview::{Environment, Policy, Route};
+use longshore_model::seen::TargetHealth;
 use longshore_model::{Error, Kind};
 use longshore_world::{Balancers, Listener, LoadBalancer, Rule};
 
@@ -119,7 +120,7 @@ impl Previews {
     pub(super) async fn target_health(
         &self,
         record: &Environment,
-    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, Error> {
+    ) -> Result<BTreeMap<String, BTreeMap<String, TargetHealth>>, Error> {
         let groups = record.progress.resources.target_groups.values();
         let each = groups.map(|arn| async move {
             Ok::<_, Error>((arn.clone(), self.balancers()?.target_health(arn).await?))

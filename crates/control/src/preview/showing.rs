@@ -1,6 +1,6 @@
 //! What the door shows: views of records, timelines, tasks and the last lines of their output.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join_all, try_join_all};
 use longshore_decide::preview::environment::{self, Look};
@@ -149,7 +149,7 @@ impl Previews {
     async fn shown_tasks(
         &self,
         kept: &Kept<Environment>,
-    ) -> (Look<Vec<Task>>, std::collections::BTreeMap<String, bool>) {
+    ) -> (Look<Vec<Task>>, BTreeMap<String, Result<(), String>>) {
         let record = &kept.value;
         let health = self.world.routes.as_ref().map(|routes| routes.health(&record.names.id));
         let Some(cluster) = environment::cluster(record, self.policy_of(record).map(AsRef::as_ref)) else {

@@ -166,11 +166,11 @@ impl Routes for Sites {
         Ok(())
     }
 
-    fn health(&self, environment: &str) -> BTreeMap<String, bool> {
+    fn health(&self, environment: &str) -> BTreeMap<String, Result<(), String>> {
         let sites = self.sites.lock().unwrap();
         let services = sites.get(environment).into_iter().flat_map(|site| &site.services);
         let targets = services.flat_map(|service| service.active.iter().chain(&service.probed));
-        targets.map(|target| (target.key.clone(), true)).collect()
+        targets.map(|target| (target.key.clone(), Ok(()))).collect()
     }
 }
 

@@ -29,11 +29,15 @@ pub fn entry(entry: &Entry) -> EntryView {
 
 /// The services of an environment with their tasks, and health by task ARN as far as it is known.
 #[must_use]
-pub fn services(record: &Environment, tasks: &[Task], health: &BTreeMap<String, bool>) -> Vec<ServiceView> {
+pub fn services(
+    record: &Environment,
+    tasks: &[Task],
+    health: &BTreeMap<String, Result<(), String>>,
+) -> Vec<ServiceView> {
     let shown = |task: &Task| TaskView {
         id: task.id().to_owned(),
         status: task.last_status.clone(),
-        healthy: health.get(&task.arn).copied(),
+        healthy: health.get(&task.arn).map(Result::is_ok),
         task_definition: task.task_definition_arn.rsplit('/').next().unwrap_or_default().to_owned(),
         reason: task.stopped_reason.clone(),
     };
@@ -86,7 +90,7 @@ mod tests {
             ..Task::default()
         };
         let tasks = [task("a", &format!("service:{name}")), task("b", "family:x")];
-        let health = BTreeMap::from([(tasks[0].arn.clone(), true)]);
+        let health = BTreeMap::from([(tasks[0].arn.clone(), Ok(()))]);
         let shown = services(&record, &tasks, &health);
         assert_eq!((shown.len(), shown[0].tasks.len()), (1, 1));
         assert_eq!(shown[0].tasks[0].task_definition, format!("{name}:3"));

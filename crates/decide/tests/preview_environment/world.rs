@@ -12,6 +12,7 @@ use longshore_model::preview::{
     Environment, HookState, Moment, Names, Notice, Policy, Presence, Progress, Removal, Revision, Sleep,
     State, Subject, Wish,
 };
+use longshore_model::seen::TargetHealth;
 use longshore_model::{Kind, Timestamp};
 use serde_json::json;
 
@@ -180,7 +181,7 @@ impl World {
             like: look(needs.base, BTreeMap::new()),
             balancer: look(needs.balancer, self.aws.seen_balancer(&record.names.target_groups)),
             target_health: look(needs.target_health, self.target_health()),
-            proxy_health: self.healthy.iter().map(|arn| (arn.clone(), true)).collect(),
+            proxy_health: self.healthy.iter().map(|arn| (arn.clone(), Ok(()))).collect(),
             revisions: look(needs.revisions, self.revisions(&names)),
             dice: u64::try_from(self.now.0).unwrap() / 7,
         };
@@ -208,13 +209,13 @@ impl World {
         crate::check::round(self, &seen, &decide(record, &seen, self.now));
     }
 
-    fn target_health(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+    fn target_health(&self) -> BTreeMap<String, BTreeMap<String, TargetHealth>> {
         let targets = self.aws.tasks.iter().map(|task| {
             let port = task.containers[0].bindings[0].host_port;
             let state = if self.healthy.contains(&task.arn) { "healthy" } else { "initial" };
-            (format!("i-1:{port}"), state.to_owned())
+            (format!("i-1:{port}"), TargetHealth { state: state.to_owned(), ..TargetHealth::default() })
         });
-        let targets: BTreeMap<String, String> = targets.collect();
+        let targets: BTreeMap<String, TargetHealth> = targets.collect();
         self.aws.target_groups.values().map(|(arn, _)| (arn.clone(), targets.clone())).collect()
     }
 

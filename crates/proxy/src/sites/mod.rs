@@ -26,7 +26,7 @@ pub use self::access::COOKIE_NAME;
 use self::door::{Door, House};
 pub use self::door::{Holding, PROBER};
 pub use self::pass::{ENTER_PATH, Key, Scope, enter_url, sign_link};
-use crate::health::{Check, Health, HealthChecks, Transition};
+use crate::health::{Check, Health, HealthChecks, Reason, Transition};
 use crate::limits::Options;
 use crate::proxy::{Bound, Proxy};
 
@@ -86,7 +86,7 @@ struct Book {
     sites: BTreeMap<String, Entry>,
     /// What checks have found, by environment and target's key. It says each change only once, so that this is
     /// forgotten together with the checks, and not before.
-    health: BTreeMap<String, BTreeMap<String, bool>>,
+    health: BTreeMap<String, BTreeMap<String, Health>>,
 }
 
 #[derive(Debug)]
@@ -206,12 +206,18 @@ impl Routes for Sites {
         self.shared.put_in_force(version).await
     }
 
-    fn health(&self, environment: &str) -> BTreeMap<String, bool> {
+    fn health(&self, environment: &str) -> BTreeMap<String, Result<(), String>> {
         let book = self.shared.book();
         let (Some(entry), Some(found)) = (book.sites.get(environment), book.health.get(environment)) else {
             return BTreeMap::new();
         };
-        let known = |check: &Check| Some((check.target.clone(), *found.get(&check.target)?));
+        let known = |check: &Check| {
+            let health = match found.get(&check.target)? {
+                Health::Healthy => Ok(()),
+                Health::Unhealthy(reason) => Err(came_to(*reason, check.timeout)),
+            };
+            Some((check.target.clone(), health))
+        };
         entry.checks.iter().filter_map(known).collect()
     }
 }
@@ -277,13 +283,22 @@ impl Book {
     }
 }
 
+/// What a check came to that failed, in words.
+fn came_to(reason: Reason, timeout: Duration) -> String {
+    match reason {
+        Reason::Timeout => format!("there was no answer within {} s", timeout.as_secs()),
+        Reason::Mismatch(code) => format!("the answer was {code}"),
+        Reason::Failed => "there was no connection, or no HTTP".to_owned(),
+    }
+}
+
 /// Notes what checks find, and has somebody look.
 async fn listen(shared: Arc<Shared>, mut found: mpsc::UnboundedReceiver<Transition>) {
     while let Some(Transition { group, target, health }) = found.recv().await {
         let mut book = shared.book();
         let environment = table::environment(&group);
         let found = book.health.entry(environment.to_owned()).or_default();
-        found.insert(target, health == Health::Healthy);
+        found.insert(target, health);
         if let Some(entry) = book.sites.get(environment) {
             entry.door.activity.call(&shared.house);
         }

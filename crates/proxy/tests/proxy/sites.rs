@@ -278,10 +278,10 @@ async fn targets_are_checked_and_probed_ones_get_nothing_else() {
     ];
     assert!(host.sites.health("a.shop").is_empty());
     host.sites.set(shop.clone()).await.unwrap();
-    let found = |expected: &[(&str, bool)]| -> BTreeMap<String, bool> {
-        expected.iter().map(|(key, healthy)| ((*key).to_owned(), *healthy)).collect()
+    let found = |expected: &[(&str, Result<(), &str>)]| -> BTreeMap<String, Result<(), String>> {
+        expected.iter().map(|(key, found)| ((*key).to_owned(), found.map_err(str::to_owned))).collect()
     };
-    let all = found(&[("active", true), ("probed", true), ("bad", false)]);
+    let all = found(&[("active", Ok(())), ("probed", Ok(())), ("bad", Err("the answer was 500"))]);
     soon(async {
         while host.sites.health("a.shop") != all {
             assert_eq!(host.sites.calls().await, ["a.shop"]);
@@ -297,7 +297,7 @@ async fn targets_are_checked_and_probed_ones_get_nothing_else() {
     shop.services[0].active = std::mem::take(&mut shop.services[0].probed);
     shop.services[0].active.pop();
     host.sites.set(shop).await.unwrap();
-    assert_eq!(host.sites.health("a.shop"), found(&[("probed", true)]));
+    assert_eq!(host.sites.health("a.shop"), found(&[("probed", Ok(()))]));
     assert_eq!(host.get("a.shop.example.com", "/").await.header("served-by"), "probed");
     host.sites.remove("a.shop").await.unwrap();
     assert!(host.sites.health("a.shop").is_empty());

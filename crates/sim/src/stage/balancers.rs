@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;
 use longshore_ecs::balancing::{Fault, FaultKind};
+use longshore_model::seen::TargetHealth;
 use longshore_model::tag::Tag;
 use longshore_model::{Error, Kind};
 use longshore_world::{Addresses, Balancers, Listener, LoadBalancer, Rule, Share, TargetGroup};
@@ -221,15 +222,18 @@ impl Balancers for Hands {
         Ok(all)
     }
 
-    async fn target_health(&self, target_group: &str) -> Result<BTreeMap<String, String>, Error> {
+    async fn target_health(&self, target_group: &str) -> Result<BTreeMap<String, TargetHealth>, Error> {
         let body = json!({"TargetGroupArn": target_group});
         let what = "DescribeTargetHealth";
         let seen = self.act(what, what, |inner| inner.balance(what, what, body)).await?;
         let found = items(seen["TargetHealthDescriptions"].clone());
-        let state = |it: &Value| text(&it["TargetHealth"], "State");
+        let health = |it: &Value| TargetHealth {
+            state: text(&it["TargetHealth"], "State"),
+            description: text(&it["TargetHealth"], "Description"),
+        };
         Ok(found
             .iter()
-            .map(|it| (format!("{}:{}", text(&it["Target"], "Id"), port(&it["Target"])), state(it)))
+            .map(|it| (format!("{}:{}", text(&it["Target"], "Id"), port(&it["Target"])), health(it)))
             .collect())
     }
 }

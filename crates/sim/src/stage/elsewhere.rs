@@ -109,12 +109,16 @@ impl Routes for Hands {
     }
 
     /// A target is healthy as long as its task runs and answers.
-    fn health(&self, environment: &str) -> BTreeMap<String, bool> {
+    fn health(&self, environment: &str) -> BTreeMap<String, Result<(), String>> {
         let sites = self.own_sites();
         let Some(site) = sites.get(environment) else { return BTreeMap::new() };
         let inner = self.stage.lock();
         let targets = site.services.iter().flat_map(|service| service.active.iter().chain(&service.probed));
-        targets.map(|target| (target.key.clone(), inner.state.answers(&target.key, inner.now))).collect()
+        let health = |key: &str| match inner.state.answers(key, inner.now) {
+            true => Ok(()),
+            false => Err("there was no answer".to_owned()),
+        };
+        targets.map(|target| (target.key.clone(), health(&target.key))).collect()
     }
 }
 

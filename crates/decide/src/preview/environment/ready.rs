@@ -41,7 +41,7 @@ pub(super) fn of(draft: &Draft<'_>, policy: &Policy, parts: &[Part<'_>], goal: G
             let Some(healthy) = behind_balancer(draft, part, &running) else { return Readiness::Unknown };
             healthy
         } else {
-            running.iter().filter(|task| draft.seen.proxy_health.get(&task.arn) == Some(&true)).count()
+            running.iter().filter(|task| draft.seen.proxy_health.get(&task.arn) == Some(&Ok(()))).count()
         };
         let wanted = usize::try_from(part.policy.count).unwrap_or(usize::MAX);
         if healthy >= wanted {
@@ -55,8 +55,10 @@ pub(super) fn of(draft: &Draft<'_>, policy: &Policy, parts: &[Part<'_>], goal: G
         } else {
             let health = &part.policy.health;
             let port = health.port.unwrap_or(part.policy.port);
+            let why = if has_elb { said_by_balancer(draft, part) } else { found_by_proxy(draft, &running) };
+            let why = why.map(|why| format!("; {why}")).unwrap_or_default();
             format!(
-                "{healthy} of {of} tasks of service `{name}` answer their health check: {} {} on port {port} with {}",
+                "{healthy} of {of} tasks of service `{name}` answer their health check: {} {} on port {port} with {}{why}",
                 health.protocol, health.path, health.matcher
             )
         });
@@ -66,6 +68,21 @@ pub(super) fn of(draft: &Draft<'_>, policy: &Policy, parts: &[Part<'_>], goal: G
     }
     missing.extend(service::complaint(draft, parts));
     Readiness::No(missing)
+}
+
+/// What our own proxy's checks of these tasks came to, of one that failed.
+fn found_by_proxy(draft: &Draft<'_>, running: &[&Task]) -> Option<String> {
+    let mut found = running.iter().filter_map(|task| draft.seen.proxy_health.get(&task.arn));
+    found.find_map(|found| found.as_ref().err()).cloned()
+}
+
+/// What the load balancer says of a target that does not get requests yet.
+fn said_by_balancer(draft: &Draft<'_>, part: &Part<'_>) -> Option<String> {
+    let arn = draft.record.progress.resources.target_groups.get(&part.policy.name)?;
+    let mut found = draft.seen.target_health.seen()?.get(arn)?.values();
+    let said = found
+        .find(|it| ["initial", "unhealthy"].contains(&it.state.as_str()) && !it.description.is_empty())?;
+    Some(format!("the load balancer says: {}", said.description))
 }
 
 /// How many of these tasks the load balancer finds healthy; `None` when that was not looked at. Targets are an address or
@@ -78,11 +95,12 @@ fn behind_balancer(draft: &Draft<'_>, part: &Part<'_>, running: &[&Task]) -> Opt
         if let Some(own) = &task.private_ip {
             return health
                 .get(&format!("{own}:{}", part.policy.port))
-                .is_some_and(|state| state == "healthy");
+                .is_some_and(|found| found.state == "healthy");
         }
         let port = format!(":{}", route_proxy::host_port(task, part));
-        let states = health.iter().filter(|(target, state)| target.ends_with(&port) && *state != "draining");
-        let states: Vec<&String> = states.map(|(_, state)| state).collect();
+        let states =
+            health.iter().filter(|(target, _)| target.ends_with(&port)).map(|(_, it)| it.state.as_str());
+        let states: Vec<&str> = states.filter(|state| *state != "draining").collect();
         !states.is_empty() && states.iter().all(|state| *state == "healthy")
     };
     Some(running.iter().filter(|task| is_healthy(task)).count())

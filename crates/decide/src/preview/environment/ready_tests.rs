@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use longshore_model::Timestamp;
 use longshore_model::preview::{Deployed, Environment};
-use longshore_model::seen::{Binding, Container};
+use longshore_model::seen::{Binding, Container, TargetHealth};
 
 use super::super::samples;
 use super::super::seen::{Look, Seen};
@@ -51,7 +51,7 @@ fn two() -> Policy {
 fn with(tasks: Vec<Task>, healthy: &[&str]) -> Seen {
     Seen {
         tasks: Look::Seen(tasks),
-        proxy_health: healthy.iter().map(|arn| ((*arn).to_owned(), true)).collect(),
+        proxy_health: healthy.iter().map(|arn| ((*arn).to_owned(), Ok(()))).collect(),
         addresses: [("arn:instance".to_owned(), [127, 0, 0, 1].into())].into(),
         ..Seen::default()
     }
@@ -79,14 +79,31 @@ fn behind_the_proxy_as_many_healthy_tasks_of_the_revision_as_wished() {
 }
 
 #[test]
+fn what_the_check_came_to_is_said() {
+    let policy = samples::policy();
+    let asked = "0 of 1 tasks of service `web` answer their health check: HTTP / on port 80 with 200-399";
+    let mut seen = with(vec![task(1, "arn:new", "RUNNING")], &[]);
+    assert_eq!(
+        judged(&policy, seen.clone()),
+        Readiness::No(vec![asked.to_owned()]),
+        "it was not checked yet"
+    );
+    seen.proxy_health = [("t/1".to_owned(), Err("the answer was 404".to_owned()))].into();
+    assert_eq!(judged(&policy, seen), Readiness::No(vec![format!("{asked}; the answer was 404")]));
+}
+
+#[test]
 fn behind_a_load_balancer_its_health_counts() {
     let mut policy = two();
     policy.route = samples::port_route();
     let own = Task { private_ip: Some("10.0.0.7".into()), ..task(1, "arn:new", "RUNNING") };
     let tasks = || vec![own.clone(), task(2, "arn:new", "RUNNING")];
     let health = |states: &[(&str, &str)]| {
-        let states =
-            states.iter().map(|(target, state)| ((*target).to_owned(), (*state).to_owned())).collect();
+        let found = |state: &str| TargetHealth {
+            state: state.to_owned(),
+            description: "Health checks failed with these codes: [404]".to_owned(),
+        };
+        let states = states.iter().map(|(target, state)| ((*target).to_owned(), found(state))).collect();
         Seen { target_health: Look::Seen([("arn:tg".to_owned(), states)].into()), ..with(tasks(), &[]) }
     };
     let cases: [(&[(&str, &str)], bool); 5] = [
@@ -97,7 +114,12 @@ fn behind_a_load_balancer_its_health_counts() {
         (&[], false),
     ];
     for (states, is_ready) in cases {
-        assert_eq!(judged(&policy, health(states)) == Readiness::Yes, is_ready, "{states:?}");
+        let judged = judged(&policy, health(states));
+        assert_eq!(judged == Readiness::Yes, is_ready, "{states:?}");
+        if let (Readiness::No(missing), [_, ..]) = (&judged, states) {
+            let said = "the load balancer says: Health checks failed with these codes: [404]";
+            assert!(missing[0].ends_with(said), "{missing:?}");
+        }
     }
     assert_eq!(judged(&policy, with(tasks(), &["t/1", "t/2"])), Readiness::Unknown, "nobody looked there");
 }

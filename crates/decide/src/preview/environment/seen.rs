@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use longshore_model::Timestamp;
 use longshore_model::preview::{Entrance, Environment, Notice, Policy};
-use longshore_model::seen::{Service, Task};
+use longshore_model::seen::{Service, TargetHealth, Task};
 use longshore_model::tag::Tag;
 use serde_json::{Map, Value};
 
@@ -78,9 +78,10 @@ pub struct Seen {
     /// For routes `port` and `host`.
     pub balancer: Look<BalancerSeen>,
     /// Health by target group ARN and `ID:PORT`.
-    pub target_health: Look<BTreeMap<String, BTreeMap<String, String>>>,
-    /// Health of our own proxy's targets, by task ARN: as far as it has been found out.
-    pub proxy_health: BTreeMap<String, bool>,
+    pub target_health: Look<BTreeMap<String, BTreeMap<String, TargetHealth>>>,
+    /// Health of our own proxy's targets, by task ARN, as far as it has been found out: of what is not healthy, what its last
+    /// check came to, in words.
+    pub proxy_health: BTreeMap<String, Result<(), String>>,
     /// The ARNs of active revisions, by family of the environment.
     pub revisions: Look<BTreeMap<String, Vec<String>>>,
     /// A number that differs from environment to environment and from try to try, for ports and priorities.

@@ -66,7 +66,7 @@ fn seen(policy: Policy, desired: [u32; 2]) -> Seen {
         services: Look::Seen(services.into_iter().map(service).collect()),
         tasks: Look::Seen([(1, "td:web"), (2, "td:api")].map(task).into()),
         stopped: Look::Seen(Vec::new()),
-        proxy_health: [("task/1".to_owned(), true), ("task/2".to_owned(), true)].into(),
+        proxy_health: [("task/1".to_owned(), Ok(())), ("task/2".to_owned(), Ok(()))].into(),
         ..Seen::default()
     }
 }
