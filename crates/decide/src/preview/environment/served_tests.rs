@@ -142,3 +142,27 @@ fn moments_that_a_clock_has_left_behind_are_over() {
     let plan = decide(&record, &seen(two_services(), [1, 1]), NOW);
     assert!(plan.record.progress.changed_at <= NOW);
 }
+
+#[test]
+fn what_answered_before_is_looked_at_until_it_answers_again() {
+    let mut record = record(2, &two_services());
+    let mut other = record.wish.revision.clone();
+    other.sha = "f".repeat(40);
+    // The wish went back to what is deployed, and a new process has checked nothing yet.
+    record.progress.failure = Some(Failure {
+        revision: other,
+        attempt: 0,
+        why: "it crashes".into(),
+        log_tail: Vec::new(),
+        at: NOW,
+    });
+    let mut seen = seen(two_services(), [1, 1]);
+    let checked = std::mem::take(&mut seen.proxy_health);
+    let plan = decide(&record, &seen, NOW);
+    assert!(!plan.record.progress.steady && plan.record.progress.failure.is_none());
+    assert!(plan.record.waiting[0].contains("answer their health check"), "{:?}", plan.record.waiting);
+    assert!(plan.look_again_at.is_some_and(|at| at <= NOW.plus_seconds(30)), "{:?}", plan.look_again_at);
+    seen.proxy_health = checked;
+    let plan = decide(&plan.record, &seen, NOW.plus_seconds(30));
+    assert!(plan.record.progress.steady && plan.record.waiting.is_empty(), "{:?}", plan.record.waiting);
+}

@@ -206,11 +206,13 @@ fn pursue(
     }
     failure::crash(draft, policy, parts, goal)?;
     if !in_place {
+        draft.record.progress.steady = false;
         return Ok(());
     }
     match ready::of(draft, policy, parts, goal) {
         Readiness::Unknown => {}
         Readiness::No(missing) => {
+            draft.record.progress.steady = false;
             failure::late(draft, policy, parts, goal, &missing)?;
             missing.into_iter().for_each(|why| draft.wait(why));
         }
