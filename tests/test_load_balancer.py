@@ -152,8 +152,9 @@ def test_what_is_never_healthy_is_replaced_and_the_deployment_fails(ecs, project
     write(project, balancer, "one", count=1, healthCheckGracePeriodSeconds=0, **breaker)
     project.apply()
     definition = json.loads((project.files / "web.taskdef.json").read_text())
-    # It runs, and listens to nobody.
-    definition["containerDefinitions"][0]["command"] = ["sh", "-c", "trap 'exit 0' TERM; sleep 300 & wait"]
+    # It runs and has no page. Somebody else's program would answer behind a port that it leaves free.
+    nothing = 'mkdir -p none && exec busybox httpd -f -p "$PORT" -h none'
+    definition["containerDefinitions"][0]["command"] = ["sh", "-c", nothing]
     project.definition("web", definition)
     said = project.apply(exits=1).stderr
     assert "rolled back to" in said, said
