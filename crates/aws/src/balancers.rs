@@ -221,7 +221,7 @@ fn tags_of(node: Node<'_, '_>) -> (String, Vec<Tag>) {
     (form::text(node, "ResourceArn"), form::tags(node))
 }
 
-/// A target as `ID:PORT`, and its state.
+/// A target as `ID:PORT`, and what is found of it.
 fn health(node: Node<'_, '_>) -> (String, TargetHealth) {
     let of = |name, member| form::child(node, name).map(|it| form::text(it, member)).unwrap_or_default();
     let found =
