@@ -76,13 +76,17 @@ async fn a_target_sees_the_address_that_clients_see() {
 #[tokio::test]
 async fn a_request_whose_targets_have_all_failed_waits_for_another_one() {
     let new = Upstream::named("new").await;
+    // It takes a request, and is gone.
+    let old = Upstream::start(|mut raw| async move { drop(raw.message().await) }).await;
     let host = host().await;
-    let nowhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = nowhere.local_addr().unwrap();
-    drop(nowhere);
-    host.sites.set(awake("a.shop", &public(), &[("old", closed)])).await.unwrap();
+    host.sites.set(awake("a.shop", &public(), &[("old", old.address)])).await.unwrap();
+    host.sites.set(awake("b.shop", &public(), &[("b", new.address)])).await.unwrap();
     let waiting = tokio::spawn(host.ask("a.shop.example.com", "/", ""));
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    until(|| old.connections() > 0).await;
+    // Whatever came of that, it would have come before the answers to these.
+    for _ in 0..50 {
+        assert_eq!(host.get("b.shop.example.com", "/").await.status(), 200);
+    }
     assert!(!waiting.is_finished(), "no other target is known yet");
     host.sites.set(awake("a.shop", &public(), &[("new", new.address)])).await.unwrap();
     let answer = soon(waiting).await.unwrap();
